@@ -1,0 +1,117 @@
+"""Ask: send a request, patiently; validate the answer; have it repaired once."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .errors import InvalidAnswerError, PluginError, ProviderError, VidcapError
+from .preparation import identified
+from .tasks import Task
+from .types import Answer, Request
+
+if TYPE_CHECKING:
+    from .plugin import Session
+
+_FIRST_WAIT_S, _MOST_WAIT_S = 0.5, 30.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Patience:
+    """How often and how long to try again. The only retry policy there is: no SDK has its own."""
+
+    retries: int = 4
+    longest_wait_s: float = 60.0
+
+    def wait_s(self, tries: int, error: ProviderError) -> float | None:
+        """How long to wait after a number of failed tries; None: give up."""
+        if not error.retryable or tries > self.retries:
+            return None
+        if error.retry_after_s is not None:
+            return error.retry_after_s if error.retry_after_s <= self.longest_wait_s else None
+        # Full jitter would retry at once now and then; half keeps apart what failed together.
+        longest_s = min(_FIRST_WAIT_S * 2**tries, _MOST_WAIT_S, self.longest_wait_s)
+        return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - no secret
+
+
+async def ask(request: Request, task: Task, session: Session, patience: Patience = Patience()) -> Answer:
+    """An answer that fits the task's schema. Raises ProviderError.
+
+    One that does not is sent back once with what is wrong; one that was cut off is asked for again
+    with room for twice as many tokens.
+    """
+    answer = await _send(request, session, patience)
+    try:
+        check(answer, task, request)
+    except InvalidAnswerError as error:
+        if answer.finish not in ("stop", "length"):
+            raise
+        repaired = await _send(_repair(request, answer, error), session, patience)
+        check(repaired, task, request)
+        return dataclasses.replace(
+            repaired, usage=answer.usage + repaired.usage, requests=answer.requests + repaired.requests
+        )
+    return answer
+
+
+def check(answer: Answer, task: Task, request: Request) -> object:
+    """The value an answer holds. Raises InvalidAnswerError."""
+    if answer.finish in _UNFINISHED:
+        raise InvalidAnswerError(_UNFINISHED[answer.finish](answer), text=answer.text)
+    try:
+        return task.parse(answer.text)
+    except InvalidAnswerError:
+        # Where nobody enforces a schema, plain text is an honest answer to a question for one text.
+        plain = task.parse_plain(answer.text) if request.rung == "prompt" else None
+        if plain is None:
+            raise
+        return plain
+
+
+_UNFINISHED: dict[str, Callable[[Answer], str]] = {
+    "length": lambda answer: "the answer was cut off; raise max_output_tokens",
+    "filtered": lambda answer: "the provider's content filter withheld the answer",
+    "refused": lambda answer: f"the model refused: {answer.text[:300]}",
+}
+
+
+def _repair(request: Request, answer: Answer, error: InvalidAnswerError) -> Request:
+    if answer.finish == "length":
+        return identified(dataclasses.replace(request, max_output_tokens=request.max_output_tokens * 2))
+    said = answer.text if len(answer.text) <= 2000 else answer.text[:2000] + "…"
+    demand = f"Your last answer was not usable: {error}. It was:\n{said}\nAnswer again, in JSON that fits."
+    return identified(dataclasses.replace(request, parts=(*request.parts, demand)))
+
+
+async def _send(request: Request, session: Session, patience: Patience) -> Answer:
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            answer = await session.answer(request)
+        except ProviderError as error:
+            wait_s = patience.wait_s(tries, error)
+            if wait_s is None:
+                raise _resigned(error, tries, patience) from error.__cause__
+        except VidcapError:
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"[:500]
+            raise PluginError(f"the captioner failed: {said}; --debug shows where") from error
+        else:
+            return dataclasses.replace(answer, requests=tries)
+        await asyncio.sleep(wait_s)
+
+
+def _resigned(error: ProviderError, tries: int, patience: Patience) -> VidcapError:
+    if error.retryable and error.retry_after_s is not None and error.retry_after_s > patience.longest_wait_s:
+        asked = (
+            f"it asks to wait {error.retry_after_s:.0f} s; `longest_wait_s` is {patience.longest_wait_s:g}"
+        )
+        error.args = (f"{error}; {asked}",)
+    elif tries > 1:
+        error.args = (f"{error} (tried {tries} times)",)
+    return error

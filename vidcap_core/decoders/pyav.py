@@ -1,0 +1,20 @@
+"""The default decoder: FFmpeg through PyAV."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..plugin import Decoder
+
+
+class PyAVDecoder(Decoder):
+    """FFmpeg through PyAV: frame-exact, and cheap where a keyframe lies within the tolerance."""
+
+    name = "pyav"
+    opener: ClassVar[str] = "vidcap_core.decoders.pyav_video:open_video"
+    imports: ClassVar[tuple[str, ...]] = (
+        "vidcap_core.decoders.pyav_video",
+        # PyAV imports these when it meets such a stream, and then it is too late.
+        "av.audio.stream",
+        "av.subtitles.stream",
+    )

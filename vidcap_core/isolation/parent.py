@@ -1,0 +1,338 @@
+"""The parent's end: a decoder's process, and the video that it has open."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import math
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..errors import DecodeError, PluginError
+from ..types import Frame, Image, LumaFrame, Packet, Pick
+from ..video import Video
+from . import wire
+
+if TYPE_CHECKING:
+    from ..plugin import Decoder
+
+_log = logging.getLogger("vidcap")
+
+_MEMORY_BYTES = 4 << 30
+_MAX_SIDE_PX = 16_384
+_MAX_BODY_BYTES = 8192 * 4608 * 3
+"""A reply holds one picture at most, of the largest size that is decoded."""
+_MAX_TIME_S = 1e9
+_MAX_ITEMS = 1 << 24
+"""Three days at 60 frames a second. An iterator that goes on is one that never ends."""
+_KEPT_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+class Child:
+    """One decoder's process. All calls come from one thread at a time; `kill` from any."""
+
+    def __init__(self, decoder: Decoder, timeout_s: float) -> None:
+        self.videos = 0
+        self.stream_ids = itertools.count()
+        self.unwanted: deque[int] = deque()
+        """Iterators to end, told with the next call. A generator is ended by the garbage collector
+        too, at any moment and in any thread, in the middle of a call even."""
+        self.deadline_s = math.inf
+        """When `overdue` is true, on the monotonic clock."""
+        self._timeout_s = timeout_s
+        self._decoder = decoder
+        self._why_killed = ""
+        self._lock = threading.Lock()
+        self._ready = False
+        self._is_open = False
+        self._descriptors, theirs = _descriptor_sockets()
+        self._socket_number = theirs.fileno() if theirs else None
+        try:
+            self._process = _spawn(theirs)
+        except OSError as error:
+            if self._descriptors:
+                self._descriptors.close()
+            raise DecodeError(f"no process can be started for the decoder: {error}") from error
+        finally:
+            if theirs:
+                theirs.close()
+
+    def start(self) -> None:
+        """Let it import what it needs and lock itself up; nothing where it has."""
+        if self._ready:
+            return
+        setup = {
+            "opener": self._decoder.opener,
+            "imports": self._decoder.imports,
+            "options": self._decoder.options(),
+            "needs_path": self._decoder.needs_path,
+            "memory_bytes": _MEMORY_BYTES,
+            "socket": self._socket_number,
+        }
+        self.call(setup)
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a reply has been awaited for longer than it may take."""
+        return time.monotonic() > self.deadline_s
+
+    def open(self, path: Path) -> dict[str, Any]:
+        """Open a video there; returns its facts. Raises OSError where the file cannot be opened."""
+        by_path = self._decoder.needs_path or self._descriptors is None
+        if self._descriptors is not None:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            try:
+                socket.send_fds(self._descriptors, [b"f"], [descriptor])
+            finally:
+                os.close(descriptor)
+        self.videos += 1
+        self._is_open = True
+        return self.call({"call": "open", "path": str(path.absolute()) if by_path else None})[0]
+
+    def close_video(self) -> None:
+        """Let go of the video. Where that fails the process is no more good, but no work is lost."""
+        if self.is_usable:
+            try:
+                self.call({"call": "close"})
+            except (DecodeError, PluginError) as error:
+                self.kill(f"it could not close a video: {error}")
+        else:
+            self.kill("left in the middle of a call")
+        self._is_open = False
+
+    def has_open(self, video: int) -> bool:
+        """Whether this is the video that is open, by its number."""
+        return self._is_open and self.videos == video
+
+    def call(self, head: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """One call and its reply. Raises DecodeError, or PluginError for a decoder's own fault."""
+        stops = [self.unwanted.popleft() for _ in range(len(self.unwanted))]
+        with self._lock:
+            # An interrupt may leave a call without its reply, and then nothing can be asked any more.
+            was_ready, self._ready = self._ready, False
+            reply, body = self._ask(head | {"stops": stops})
+            self._ready = was_ready or "error" not in reply
+        if "error" in reply:
+            self._raise(reply)
+        return reply, body
+
+    def _ask(self, head: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        self.deadline_s = time.monotonic() + self._timeout_s
+        try:
+            wire.send(self._process.stdin, head)  # type: ignore[arg-type]  # it is a pipe
+            return wire.receive(self._process.stdout, _MAX_BODY_BYTES)  # type: ignore[arg-type]
+        except (wire.WireError, OSError) as error:
+            self._fail(error)
+        finally:
+            self.deadline_s = math.inf
+
+    def _raise(self, reply: dict[str, Any]) -> NoReturn:
+        _log.debug("decoder's process: %s", reply.get("traceback"))
+        message = str(reply.get("message"))[:1000]
+        if reply["error"] == "decode":
+            raise DecodeError(message)
+        hint = "--debug shows where"
+        if reply.get("no_access") and self._ready:
+            hint = "its process opens no files once it has begun: `imports` lists the modules it needs"
+        raise PluginError(f"decoder {self._decoder.name!r} failed: {message}; {hint}")
+
+    def _fail(self, error: Exception) -> NoReturn:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        why = self._why_killed or f"decoder {self._decoder.name!r} {_last_words(self._process.poll())}"
+        self.kill(why)
+        raise DecodeError(why) from error
+
+    def kill(self, why: str) -> None:
+        """End the process at once; a call that waits for it fails and says why."""
+        if self._process.poll() is None:
+            self._why_killed = self._why_killed or why
+            self._process.kill()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can take a call."""
+        return self._ready and self._process.poll() is None
+
+    def close(self) -> None:
+        """End the process and wait for it."""
+        if self._descriptors is not None:
+            self._descriptors.close()
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]  # it is a pipe
+        self._process.wait()
+
+
+def _last_words(code: int | None) -> str:
+    """Why a process that was not killed from here does not answer."""
+    if code is None:
+        return "broke its protocol and was stopped; the file may be hostile"
+    if code == -9:
+        return "was killed, for want of memory perhaps"
+    if code < 0 or code >= 0xC0000000:  # Windows says so
+        return f"crashed ({_signal_name(code)}); the file may be damaged or hostile"
+    return f"ended by itself (code {code})"
+
+
+def _signal_name(code: int) -> str:
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"code {code:#x}"
+
+
+def _descriptor_sockets() -> tuple[socket.socket | None, socket.socket | None]:
+    """Two ends over which open files are handed on; none on Windows, which knows no such thing."""
+    return (None, None) if sys.platform == "win32" else socket.socketpair()
+
+
+def _spawn(theirs: socket.socket | None) -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    # What this process can import, the child can: a path that was added at run time included.
+    environment["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    environment["OPENBLAS_NUM_THREADS"] = "1"
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "vidcap_core.isolation.child"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=None if _log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+        pass_fds=(theirs.fileno(),) if theirs else (),
+    )
+
+
+class ChildVideo(Video):
+    """A video that a child has open. What the child says is checked: it may have been taken over."""
+
+    def __init__(self, child: Child, facts: dict[str, Any]) -> None:
+        self._child = child
+        self._number = child.videos
+        self.start_s, self.end_s = _time(facts, "start_s"), _time(facts, "end_s")
+        self.width_px, self.height_px = _side(facts.get("width_px")), _side(facts.get("height_px"))
+        self.frame_rate = None if facts.get("frame_rate") is None else _time(facts, "frame_rate")
+        self.codec = str(facts.get("codec"))[:40]
+        self.has_audio = bool(facts.get("has_audio"))
+        if self.end_s < self.start_s:
+            raise DecodeError("the decoder says that the video ends before it starts")
+
+    def images(self, picks: Sequence[Pick], max_side_px: int) -> Iterator[Image]:
+        """The frames of `picks`, resized and encoded over there."""
+        for pick, (head, data) in self._for_picks("images", picks, max_side_px=max_side_px):
+            if not data.startswith(b"\xff\xd8"):
+                raise DecodeError("the decoder sent something that is no JPEG")
+            yield Image(
+                asked_s=pick.time_s,
+                time_s=_time(head, "time_s"),
+                data=data,
+                width_px=_side(head.get("width_px")),
+                height_px=_side(head.get("height_px")),
+                why=pick.why,
+                damaged=bool(head.get("damaged")),
+            )
+
+    def frames(self, picks: Sequence[Pick]) -> Iterator[Frame]:
+        """For each pick the frame on screen at its time, or a keyframe in its tolerance."""
+        for pick, (head, data) in self._for_picks("frames", picks):
+            pixels, damaged = _pixels(head, data, 3), bool(head.get("damaged"))
+            yield Frame(pick.time_s, _time(head, "time_s"), pixels, damaged)
+
+    def _for_picks(
+        self, method: str, picks: Sequence[Pick], **args: Any
+    ) -> Iterator[tuple[Pick, tuple[dict[str, Any], bytes]]]:
+        asked = [(pick.time_s, pick.tolerance_s) for pick in picks]
+        given = self._stream(method, picks=asked, **args)
+        for pick in picks:
+            reply = next(given, None)
+            if reply is None:
+                raise DecodeError("the decoder gave fewer pictures than asked for")
+            yield pick, reply
+
+    def scan(
+        self, every_s: float = 0.0, width_px: int = 160, keyframes_only: bool = False
+    ) -> Iterator[LumaFrame]:
+        """Small grey pictures in order of time."""
+        args = {"every_s": every_s, "width_px": width_px, "keyframes_only": keyframes_only}
+        for head, data in self._stream("scan", **args):
+            yield LumaFrame(_time(head, "time_s"), _pixels(head, data, 2), bool(head.get("damaged")))
+
+    def packets(self) -> Iterator[Packet]:
+        """The compressed frames in order of decoding."""
+        for _, data in self._stream("packets"):
+            if len(data) > wire.PACKET.size * wire.PACKETS_A_REPLY:
+                raise DecodeError("the decoder sent more packets than asked for")
+            yield from map(_packet, _unpacked(data))
+
+    def _stream(self, method: str, **args: Any) -> Iterator[tuple[dict[str, Any], bytes]]:
+        stream = next(self._child.stream_ids)
+        span_s = self.start_s, self.end_s
+        self._call({"call": "start", "stream": stream, "method": method, "span_s": span_s, "args": args})
+        try:
+            for _ in range(_MAX_ITEMS):
+                head, body = self._call({"call": "next", "stream": stream})
+                if "end" in head:
+                    return
+                yield head, body
+        finally:
+            self._child.unwanted.append(stream)
+        raise DecodeError("the decoder does not come to an end; the file may be hostile")
+
+    def _call(self, head: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        if not self._child.has_open(self._number):
+            # Its process may have another video open, whose pictures this one's would then be.
+            raise ValueError("this video is closed")
+        return self._child.call(head)
+
+
+def _time(head: dict[str, Any], name: str) -> float:
+    value = head.get(name)
+    if not isinstance(value, (int, float)) or not -_MAX_TIME_S < value < _MAX_TIME_S:  # NaN is not
+        raise DecodeError(f"the decoder gave {name} as {str(value)[:40]}")
+    return float(value)
+
+
+def _side(value: Any) -> int:
+    if not isinstance(value, int) or not 0 < value <= _MAX_SIDE_PX:
+        raise DecodeError(f"the decoder gave a picture a side of {str(value)[:40]} px")
+    return value
+
+
+def _pixels(head: dict[str, Any], data: bytes, dimensions: int) -> Any:
+    import numpy as np
+
+    shape = head.get("shape")
+    if not isinstance(shape, list) or len(shape) != dimensions or shape[2:] not in ([], [3]):
+        raise DecodeError(f"the decoder gave a picture the shape {str(shape)[:40]}")
+    if math.prod(map(_side, shape)) != len(data):
+        raise DecodeError(f"the decoder sent {len(data)} bytes for a picture of {shape}")
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _unpacked(data: bytes) -> Iterator[tuple[float, int, bool]]:
+    try:
+        return wire.PACKET.iter_unpack(data)
+    except struct.error as error:
+        raise DecodeError("the decoder sent half a packet") from error
+
+
+def _packet(fields: tuple[float, int, bool]) -> Packet:
+    if not abs(fields[0]) < _MAX_TIME_S:  # NaN is not
+        raise DecodeError(f"the decoder gave a packet the time {fields[0]}")
+    return Packet(*fields)

@@ -1,0 +1,37 @@
+"""Text that goes into a prompt or to a person: times as people write them, and foreign text made harmless."""
+
+from __future__ import annotations
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+_SPECIAL_TOKEN = re.compile(r"<(?=[|/!A-Za-z_｜])|(?<=[|/A-Za-z_｜])>|\[(?=/?(?:INST|IMG|SYS))")
+_SWAPPED = {"<": "‹", ">": "›", "[": "("}
+
+
+def clock(time_s: float) -> str:
+    """A time as people write it: 0:04.5, 12:03, 1:02:03.25."""
+    hundredths = round(abs(time_s) * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{rest / 100:05.2f}".rstrip("0").rstrip(".")
+    head = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{'-' if time_s < 0 and hundredths else ''}{head}:{seconds}"
+
+
+def as_data(text: str, most_chars: int) -> str:
+    """Foreign text on one line, capped and in quotation marks, with no special token left in it.
+
+    A title that holds `<image>` or `<|im_start|>` crashes servers, or speaks in the system's name.
+    """
+    plain = _CONTROL.sub(" ", text)
+    plain = _SPECIAL_TOKEN.sub(lambda match: _SWAPPED[match.group()], plain)
+    plain = plain.replace("“", '"').replace("”", '"').strip()
+    return f"“{plain if len(plain) <= most_chars else plain[: most_chars - 1] + '…'}”"
+
+
+def for_terminal(text: str) -> str:
+    """Text without control characters, which could rewrite the screen or hide what is said."""
+    return "".join(
+        " " if _CONTROL.match(character) and character != "\n" else character for character in text
+    )

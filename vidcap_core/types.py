@@ -1,0 +1,354 @@
+"""What flows along the line: frozen data, units in every name. No pydantic, no numpy at import."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .errors import VidcapError
+
+
+class ByteRanges(Protocol):
+    """A remote file that is read by ranges: sync, thread-safe, concurrent inside."""
+
+    size_bytes: int
+
+    def read(self, ranges: list[tuple[int, int]]) -> list[bytes]:
+        """The bytes of each (start, end) range, end exclusive, in the order asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a run needs of a video, so that a source can choose a format."""
+
+    long_side_px: int | None = None
+    """The longer side of the largest image that will be made; None: whatever there is."""
+    start_s: float | None = None
+    end_s: float | None = None
+    languages: tuple[str, ...] = ()
+    """Languages wanted of a transcript, BCP 47, the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A line of a transcript."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What is said in a video, with its times."""
+
+    cues: tuple[Cue, ...]
+    language: str | None
+    """BCP 47; None where it is not known."""
+    origin: Literal["uploader", "auto", "sidecar", "embedded", "asr", "summary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A named part of a video, as its publisher cut it."""
+
+    start_s: float
+    end_s: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A video that a source has made readable. It lives until the outcome is there."""
+
+    uri: str
+    location: Path | ByteRanges
+    title: str | None = None
+    """As its publisher named it. A file name is not a title."""
+    duration_s: float | None = None
+    transcript: Transcript | None = None
+    chapters: tuple[Chapter, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else the source knows, ready for JSON."""
+    identity: Mapping[str, str | int] = field(default_factory=dict)
+    """What tells these very bytes from others: etag, version, size and time, or a hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A moment that a sampler wants a frame of."""
+
+    time_s: float
+    tolerance_s: float = 0.0
+    """How far from `time_s` the frame may lie, so that a cheap keyframe can be taken."""
+    worth: float = 1.0
+    """Which picks to keep where not all fit the budget: the higher ones."""
+    why: str = ""
+    """Why this moment, for people: it stands in the evidence of the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A span of the video and the moments that stand for it."""
+
+    start_s: float
+    end_s: float
+    picks: tuple[Pick, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A compressed frame, as the container lists it; nothing is decoded to know this."""
+
+    time_s: float
+    size_bytes: int
+    is_key: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LumaFrame:
+    """A small grey picture for samplers that must look."""
+
+    time_s: float
+    luma: NDArray[np.uint8]
+    """uint8[height, width], upright."""
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A decoded picture."""
+
+    asked_s: float
+    time_s: float
+    """The frame's own presentation time."""
+    pixels: NDArray[np.uint8]
+    """uint8[height, width, 3], RGB, upright, square pixels."""
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An encoded picture, ready to be sent."""
+
+    asked_s: float
+    time_s: float
+    data: bytes = field(repr=False)
+    width_px: int
+    height_px: int
+    why: str = ""
+    media_type: str = "image/jpeg"
+    damaged: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """Hash of `data`, hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def data_uri(self) -> str:
+        """`data:image/jpeg;base64,…`, as OpenAI-compatible endpoints take images."""
+        return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode('ascii')}"
+
+
+Rung = Literal["json_schema", "prompt"]
+"""A way to ask for structured output: enforced by the endpoint, or only asked for in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an endpoint and its model take, and what they see best.
+
+    `fit` says how the model's encoder sees an image. `squash`: as a square of `side_px`, whatever
+    its shape, so both sides should have that much. `tiles` and `patches`: in its own shape, with
+    nothing gained beyond a long side of `side_px`.
+    """
+
+    max_images: int | None = None
+    """Images in one request; None: not known."""
+    max_body_bytes: int | None = None
+    """Size of one request; None: not known."""
+    fit: Literal["squash", "tiles", "patches"] = "tiles"
+    side_px: int = 1024
+    rungs: tuple[Rung, ...] = ("json_schema",)
+    """How the endpoint can be asked for structured output, the best first."""
+    source: str = ""
+    """Where these figures come from."""
+    checked: str = ""
+    """The month they were looked up, YYYY-MM."""
+
+    # pydantic reads this when the class is a plugin's option; nothing is imported for it.
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model. All a captioner sees; it can be sent as JSON or to another machine."""
+
+    id: str
+    """Hash of what is asked: equal requests have equal ids."""
+    system: str
+    parts: tuple[str | Image, ...]
+    """Text and images, interleaved, each image preceded by a text with its time."""
+    facts: Mapping[str, Any]
+    """What is known of the video itself: duration_s, width_px, height_px, has_audio."""
+    answer_schema: Mapping[str, Any]
+    """JSON Schema of the answer, in the strict form."""
+    rung: Rung = "json_schema"
+    max_output_tokens: int = 1024
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images among the parts, in order."""
+        return tuple(part for part in self.parts if isinstance(part, Image))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request cost. None is unknown, never zero."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: Decimal | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            _sum(self.input_tokens, other.input_tokens),
+            _sum(self.output_tokens, other.output_tokens),
+            _sum(self.cost_usd, other.cost_usd),
+        )
+
+
+def _sum(one: Any, other: Any) -> Any:
+    # An unknown part makes the total unknown: a sum of what happens to be known would be too low.
+    return None if one is None or other is None else one + other
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a captioner said."""
+
+    text: str
+    model: str
+    """As the provider resolved it."""
+    usage: Usage = Usage()
+    finish: Literal["stop", "length", "filtered", "refused"] = "stop"
+    requests: int = 1
+    """How many requests were sent for it, repairs and retries included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A frame that was sent."""
+
+    asked_s: float
+    time_s: float
+    why: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a task says of one span."""
+
+    start_s: float
+    end_s: float
+    value: Any
+    """The task's answer model, filled and validated; None where there is an error."""
+    error: VidcapError | None
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How well the frames sent cover the span that was asked for."""
+
+    start_s: float
+    end_s: float
+    largest_gap_s: float
+    """The longest stretch without an asked time, the edges of the span included."""
+    asked: int
+    """Frames the sampler proposed."""
+    sent: int
+    """Frames that were sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Wall time of each step."""
+
+    prepare_s: float = 0.0
+    ask_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A prepared video: everything that has to be asked, and what `read` needs to know beside."""
+
+    uri: str
+    title: str | None
+    duration_s: float
+    task: str
+    requests: tuple[Request, ...]
+    spans: tuple[tuple[float, float], ...]
+    """For each request the (start_s, end_s) it is about."""
+    coverage: Coverage
+    made_by: Mapping[str, Any]
+    prepare_s: float
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a task says of one video, with its evidence."""
+
+    uri: str
+    title: str | None
+    duration_s: float
+    task: str
+    items: tuple[Item, ...]
+    coverage: Coverage
+    usage: Usage
+    timings: Timings
+    made_by: Mapping[str, Any]
+    """Enough to derive the result again: plugins with their options, model, hashes, versions."""
+    notices: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The answer as text: the field's value where the answer has one, else JSON."""
+        from .writers import item_text
+
+        return "\n".join(item_text(item) for item in self.items)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        from .writers import to_plain
+
+        plain: dict[str, Any] = to_plain(self)
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A video of which nothing could be made, and why."""
+
+    uri: str
+    stage: Literal["source", "decode", "sample", "ask"]
+    error: VidcapError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        from .writers import to_plain
+
+        plain: dict[str, Any] = to_plain(self)
+        return plain

@@ -1,0 +1,170 @@
+"""The face of vidcap in Python, sync and async."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from typing import Any, Self
+
+from .chosen import Chosen, Given, choose
+from .errors import SettingsError
+from .pipeline import OnProgress, Pipeline
+from .plugin import Captioner, Decoder, Plugin, Sampler, Source
+from .portal import Portal
+from .registry import Registry, near_misses
+from .settings import Settings, merge
+from .tasks import CAPTION, TASKS, Task
+from .types import Failure, Image, Result, Work
+
+_CUSTOM = "openai_compatible"
+
+
+class Vidcap:
+    """Captions videos with one choice of plugins and settings.
+
+        with Vidcap(captioner="openai", sampler=UniformSampler(count=8)) as vidcap:
+            print(vidcap.caption("talk.mp4").text)
+
+    Plugins are given by name or as objects. Every other setting is a keyword too, and goes before
+    `VIDCAP_*` variables and `vidcap.toml`, which are read as on the command line. `model` and
+    `base_url` are options of the captioner: a `base_url` alone means any OpenAI-compatible server.
+
+    Methods may be called from any thread, and inside a running event loop. Decoders stay warm
+    until `close`, which happens by itself at the latest when the object goes. `on_progress` is
+    called from worker threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        captioner: str | Captioner | None = None,
+        sampler: str | Sampler | None = None,
+        decoder: str | Decoder | None = None,
+        source: str | Source | None = None,
+        model: str | None = None,
+        base_url: str | None = None,
+        on_progress: OnProgress = lambda progress: None,
+        **settings: Any,
+    ) -> None:
+        kinds = {"captioner": captioner, "sampler": sampler, "decoder": decoder, "source": source}
+        names = {kind: plugin for kind, plugin in kinds.items() if isinstance(plugin, str)}
+        objects: dict[str, Any] = {
+            kind: plugin for kind, plugin in kinds.items() if isinstance(plugin, Plugin)
+        }
+        loaded = load_settings({**settings, **names}, model=model, base_url=base_url)
+        chosen = choose(loaded, Registry.load(), Given(**objects), asks=False)
+        self._start(Pipeline(chosen, on_progress))
+
+    @classmethod
+    def of(cls, chosen: Chosen, on_progress: OnProgress = lambda progress: None) -> Self:
+        """Make one of plugins that are chosen already."""
+        vidcap = cls.__new__(cls)
+        vidcap._start(Pipeline(chosen, on_progress))
+        return vidcap
+
+    def _start(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._portals: list[Portal] = []
+        self._lock = threading.Lock()
+        self._closed = weakref.finalize(self, _close, pipeline, self._portals)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the decoders' processes and the threads."""
+        self._closed()
+
+    @property
+    def chosen(self) -> Chosen:
+        """The plugins and settings in use."""
+        return self._pipeline.chosen
+
+    def caption(self, uri: str) -> Result:
+        """Caption one video. Raises VidcapError."""
+        return self._portal.run(self.acaption(uri))
+
+    async def acaption(self, uri: str) -> Result:
+        """Caption one video. Raises VidcapError."""
+        outcomes = self.arun([uri])
+        try:
+            outcome = await anext(outcomes)
+            if await anext(outcomes, None) is not None:
+                raise SettingsError(f"{uri} is more than one video; use run() for many")
+        finally:
+            await outcomes.aclose()
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        return outcome
+
+    def run(self, uris: Iterable[str] | str, task: Task | str = CAPTION) -> Iterator[Result | Failure]:
+        """An outcome for every video, in order; folders and patterns stand for their videos."""
+        yield from self._portal.iterate(self.arun(uris, task))
+
+    async def arun(
+        self, uris: Iterable[str] | str, task: Task | str = CAPTION
+    ) -> AsyncGenerator[Result | Failure, None]:
+        """An outcome for every video, in order; folders and patterns stand for their videos."""
+        outcomes = self._pipeline.run([uris] if isinstance(uris, str) else uris, _task(task))
+        try:
+            async for outcome in outcomes:
+                yield outcome
+        finally:
+            await outcomes.aclose()
+
+    def frames(self, uri: str) -> Iterator[Image]:
+        """The frames that would be sent of one video. Raises VidcapError."""
+        yield from self._portal.run(self._pipeline.images(uri))
+
+    async def aframes(self, uri: str) -> AsyncGenerator[Image, None]:
+        """The frames that would be sent of one video. Raises VidcapError."""
+        for image in await self._pipeline.images(uri):
+            yield image
+
+    def prepare(self, uri: str, task: Task | str = CAPTION) -> Work:
+        """All that would be asked about one video; nothing is sent. Raises VidcapError."""
+        return self._portal.run(self._pipeline.prepare(uri, _task(task)))
+
+    @property
+    def _portal(self) -> Portal:
+        with self._lock:
+            if not self._closed.alive:
+                raise RuntimeError("this Vidcap is closed")
+            if not self._portals:
+                self._portals.append(Portal())
+            return self._portals[0]
+
+
+def load_settings(arguments: dict[str, Any], *, model: str | None, base_url: str | None) -> Settings:
+    """Read the settings, with `model` and `base_url` as options of the captioner they are for.
+
+    An address that is given by itself is nobody's but the user's: the key of a provider that a
+    file chooses is not sent there.
+    """
+    if base_url is not None and arguments.get("captioner") is None:
+        arguments = {**arguments, "captioner": _CUSTOM}
+    settings = Settings.load(arguments)
+    given = {"model": model, "base_url": base_url}
+    options = {name: value for name, value in given.items() if value is not None}
+    if not options:
+        return settings
+    captioner = settings.captioner or "inference"
+    return Settings.load(merge({"captioners": {captioner: options}}, arguments))
+
+
+def _task(task: Task | str) -> Task:
+    if isinstance(task, Task):
+        return task
+    if task not in TASKS:
+        raise SettingsError(f"no task named {task!r}{near_misses(task, TASKS)}; known: {', '.join(TASKS)}")
+    return TASKS[task]
+
+
+def _close(pipeline: Pipeline, portals: list[Portal]) -> None:
+    for portal in portals:
+        portal.close()
+    pipeline.close()

@@ -1,0 +1,68 @@
+"""How results are written down: plain data for JSON, text for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from typing import Any
+
+from .errors import VidcapError
+from .types import Image, Item, Request, Work
+
+
+def to_plain(value: Any) -> Any:
+    """Dataclasses, models and errors as plain data, ready for JSON; images without their bytes."""
+    if isinstance(value, Image):
+        return _image(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, VidcapError):
+        return {"type": type(value).__name__, "message": str(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(one) for one in value]
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+def _image(image: Image) -> dict[str, Any]:
+    return {
+        "asked_s": image.asked_s,
+        "time_s": image.time_s,
+        "why": image.why,
+        "media_type": image.media_type,
+        "width_px": image.width_px,
+        "height_px": image.height_px,
+        "size_bytes": len(image.data),
+        "sha256": image.sha256,
+    }
+
+
+def to_json(value: Any, *, indent: int | None = 2) -> str:
+    """Plain data as JSON, on one line where `indent` is None."""
+    return json.dumps(to_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def item_text(item: Item) -> str:
+    """What an item says: the only field's text, else JSON; an error as such."""
+    if item.error is not None:
+        return f"[{item.error}]"
+    plain = to_plain(item.value)
+    values = list(plain.values()) if isinstance(plain, dict) else []
+    return values[0] if len(values) == 1 and isinstance(values[0], str) else to_json(plain)
+
+
+def work_plain(work: Work) -> dict[str, Any]:
+    """What would be asked, with the images as hashes, sizes and times."""
+    plain: dict[str, Any] = to_plain(work)
+    for request, dumped in zip(work.requests, plain["requests"], strict=True):
+        dumped["parts"] = _parts(request)
+    return plain
+
+
+def _parts(request: Request) -> list[dict[str, Any]]:
+    return [{"image": _image(p)} if isinstance(p, Image) else {"text": p} for p in request.parts]
