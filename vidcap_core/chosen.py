@@ -111,7 +111,7 @@ def _captioner_name(settings: Settings, *, asks: bool, offline_will_do: bool) ->
 def _built(settings: Settings, registry: Registry, kind: str, name: str) -> Any:
     table = settings.options(kind, name)
     try:
-        plugin = registry.find(kind, str(table.get("use", name)))
+        plugin = registry.find(kind, settings.plugin_name(kind, name))
     except SettingsError:
         nicknames = getattr(settings, kind)
         if table or not (hint := near_misses(name, nicknames)):
@@ -137,7 +137,7 @@ def _check_tables(settings: Settings, registry: Registry) -> Iterator[str]:
     for kind in KINDS:
         known = registry.kind(kind)
         for name, table in getattr(settings, kind).items():
-            installed = known.get(str(table.get("use", name)), [])
+            installed = known.get(settings.plugin_name(kind, name), [])
             if installed:
                 settings.build(kind, name, installed[0].plugin, chosen=False)
             elif "use" not in table and (hint := near_misses(name, known)):

@@ -130,8 +130,6 @@ def sample(media: Media, chosen: Chosen, pool: DecoderPool, stop: Stop, on_image
 
 def _window(video: Video, chosen: Chosen) -> Video:
     start_s, end_s = chosen.settings.start_s, chosen.settings.end_s
-    if start_s is not None and end_s is not None and end_s <= start_s:
-        raise SettingsError(f"the part to look at ends ({end_s:g} s) before it starts ({start_s:g} s)")
     part = video.window(start_s, end_s)
     outside = (start_s or video.start_s) >= video.end_s or (end_s is not None and end_s <= video.start_s)
     if outside or (part.end_s <= part.start_s and video.end_s > video.start_s):

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -87,6 +87,14 @@ class Settings(BaseSettings):
         default_factory=dict, description="Options of captioners and nicknames, a table each."
     )
 
+    @model_validator(mode="after")
+    def _runs_forward(self) -> Self:
+        if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
+            raise ValueError(
+                f"the part to look at ends ({self.end_s:g} s) before it starts ({self.start_s:g} s)"
+            )
+        return self
+
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -133,6 +141,10 @@ class Settings(BaseSettings):
         """The table of a plugin or nickname, `use` included."""
         table: dict[str, Any] = getattr(self, kind).get(name, {})
         return dict(table)
+
+    def plugin_name(self, kind: str, name: str) -> str:
+        """The plugin that a name stands for: a nickname's `use`, else itself."""
+        return str(self.options(kind, name).get("use", name))
 
     def build(self, kind: str, name: str, plugin: type[M], *, chosen: bool = True) -> M | None:
         """Make a plugin with the options of its table, or of its nickname's. Raises SettingsError.
@@ -291,7 +303,8 @@ def _explained(
             hint = near_misses(str(fault["loc"][-1]), known) or f"; known: {', '.join(known)}"
             lines.append(f"unknown {what} {dotted!r}{place}{hint}")
         elif fault["type"] == "missing":
-            lines.append(f"{what} {dotted!r} must be set")
+            variable = PREFIX + "__".join(path).upper()
+            lines.append(f"{what} {dotted!r} must be set: in {FILE}, with --set {dotted}=… or {variable}=…")
         else:
-            lines.append(f"{what} {dotted!r}{place}: {fault['msg']}")
+            lines.append(f"{what} {dotted!r}{place}: {fault['msg']}" if dotted else fault["msg"])
     return SettingsError("\n".join(lines))

@@ -15,7 +15,7 @@ _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
 class Caption(BaseModel):
-    """The answer of the task `caption`."""
+    """One caption for the whole video."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,7 +45,8 @@ class Task:
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the answer."""
-        return self.answer.model_json_schema()
+        schema: dict[str, Any] = _untitled(self.answer.model_json_schema())
+        return schema
 
     def parse(self, text: str) -> BaseModel:
         """Read and validate an answer. Raises InvalidAnswerError, whose message can be shown the model."""
@@ -82,6 +83,15 @@ CAPTION = Task(
     question="Write the caption of this video as JSON.",
     answer=Caption,
 )
+
+
+def _untitled(schema: Any) -> Any:
+    """A schema without the titles that pydantic makes of names: they cost tokens and say nothing."""
+    if isinstance(schema, dict):
+        kept = {key: value for key, value in schema.items() if key != "title" or not isinstance(value, str)}
+        return {key: _untitled(value) for key, value in kept.items()}
+    return [_untitled(one) for one in schema] if isinstance(schema, list) else schema
+
 
 TASKS = {task.name: task for task in (CAPTION,)}
 

@@ -26,6 +26,8 @@ def to_plain(value: Any) -> Any:
         return [to_plain(one) for one in value]
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, float):
+        return round(value, 6)  # to the microsecond: 1.2, not 1.2000000000000002
     return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 

@@ -17,4 +17,5 @@ class PyAVDecoder(Decoder):
         # PyAV imports these when it meets such a stream, and then it is too late.
         "av.audio.stream",
         "av.subtitles.stream",
+        "av.subtitles.codeccontext",
     )

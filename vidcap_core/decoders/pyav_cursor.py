@@ -39,6 +39,8 @@ _REORDER_DEPTH = 17
 _SKIPS_NONREF = frozenset({"h264"})
 """Codecs whose frames stay right where unreferenced ones are skipped. AV1's do not."""
 _TAIL_S = 2.0
+_MAX_TICKS = 1 << 62
+"""FFmpeg counts in 64 bits; what a header claims may lie beyond."""
 _MANIFESTS = {
     b"#extm3u": "an HLS playlist",
     b"ffconcat": "an ffconcat script",
@@ -86,15 +88,21 @@ class Cursor:
 
     def span(self) -> tuple[float, float]:
         """(start, end) in seconds by the packets: headers claim 40 hours of a file of one second."""
-        claimed_s = (self.container.duration or 0) / av.time_base
-        first = self._first_ticks()
-        tail_s = self.seconds(first) + claimed_s - _TAIL_S
-        end = self._last_ticks_from(self._ticks(tail_s)) if claimed_s > _TAIL_S else None
+        first, back = self._first_ticks(), self._ticks(_TAIL_S + _REORDER_DEPTH * (self._frame_s or 1.0))
+        tail = first + self._ticks((self.container.duration or 0) / av.time_base) - back
+        end = self._last_ticks_from(tail) if tail > first else None
+        if end is not None and end - tail < back / 2:
+            # Too late: the sound is longer, say. The last packet's frame need not be the last in time.
+            end = self._last_ticks_from(max(end - back, first))
         if end is None:
             end = self._last_ticks_from(first)
         if end is None:
             raise DecodeError("the video stream holds no frames; is the file complete?")
         return self.seconds(first), self.seconds(end)
+
+    @property
+    def _frame_s(self) -> float:
+        return float(1 / self.stream.average_rate) if self.stream.average_rate else 0.0
 
     def _first_ticks(self) -> int:
         if self.stream.start_time is not None:
@@ -106,13 +114,17 @@ class Cursor:
     def _last_ticks_from(self, ticks: int) -> int | None:
         if not self._jump(ticks, any_frame=True):
             self._jump_to_start()
-        ends = (p.pts + (p.duration or 0) for p in self._packets if p.pts is not None and _is_shown(p))
-        return max(ends, default=None)
+        # MPEG-TS does not say how long a frame lasts.
+        usual = self._ticks(self._frame_s)
+        return max(
+            (p.pts + (p.duration or usual) for p in self.shown_packets() if p.pts is not None), default=None
+        )
 
     # Positions
 
     def _jump(self, ticks: int, *, any_frame: bool = False) -> bool:
         """Seek by the container's own index; False where it cannot."""
+        ticks = min(max(ticks, -_MAX_TICKS), _MAX_TICKS)
         try:
             self.container.seek(ticks, stream=self.stream, any_frame=any_frame)
         except av.error.FFmpegError:
@@ -170,8 +182,10 @@ class Cursor:
 
     def keyframe(self) -> VideoFrame | None:
         """The keyframe that `seek` stands on: one packet and a flush."""
-        frames = [*self._decode(next(self._packets, None)), *self._decode(None)]
-        return frames[0] if frames else None
+        return next(iter(self._by_itself(next(self._packets, None))), None)
+
+    def _by_itself(self, packet: _Packet | None) -> list[VideoFrame]:
+        return [*self._decode(packet), *self._decode(None)][:1]
 
     def frames(self) -> Iterator[VideoFrame]:
         """Every frame from where `seek` stands, in order of time."""
@@ -181,8 +195,11 @@ class Cursor:
 
     def keyframes(self) -> Iterator[VideoFrame]:
         """Every keyframe from where `seek` stands; the others are not decoded."""
-        self._context.skip_frame = "NONKEY"
-        yield from self.frames()
+        # `skip_frame` would leave it to the decoder, and those of VP9 and AV1 give every frame.
+        for packet in self.shown_packets():
+            if packet.is_keyframe:
+                yield from self._by_itself(packet)
+                self._context.flush_buffers()
 
     def on_screen(self, times_s: Sequence[float]) -> Iterator[VideoFrame]:
         """The frame on screen at each of some ascending times; fewer where nothing decodes."""
@@ -223,9 +240,11 @@ class Cursor:
     def _decode(self, packet: _Packet | None) -> list[VideoFrame]:
         try:
             return [frame for frame in self._context.decode(packet) if frame.pts is not None]
-        except av.error.ArgumentError as error:
-            raise DecodeError(f"FFmpeg refuses this {self._context.name} stream, its size perhaps") from error
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            if not self._context.is_open:
+                raise DecodeError(
+                    f"FFmpeg refuses this {self._context.name} stream: its size, perhaps"
+                ) from error
             self.damaged = True
             return []
 
@@ -289,6 +308,8 @@ def _best_video(container: InputContainer) -> VideoStream:
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         what = "only audio" if container.streams.audio else "no video stream"
         raise DecodeError(f"this file holds {what}: there is no picture to caption")
+    if stream.codec_context is None:  # PyAV's types do not know of this
+        raise DecodeError("this video's codec is one that FFmpeg cannot decode")
     for other in container.streams:
         if other.index != stream.index:
             # Or every seek costs a stray read of the audio beside it.

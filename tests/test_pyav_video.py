@@ -1,0 +1,581 @@
+"""The default decoder on videos with painted numbers: every frame right, every time true."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import numpy as np
+import pytest
+import simplejpeg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vidcap_core import DecodeError, Pick
+from vidcap_core.decoders.pyav_video import PyAVVideo, open_video
+from vidcap_core.isolation.child import PathFile
+from vidcap_core.testing import PaintedVideo, read_barcode, tiny_video
+
+VARIABLE = (0.0, 0.1, 0.15, 0.5, 1.0, 1.01, 1.5, 3.0, 3.05, 3.1, 3.2, 4.0, 6.5, 6.6, 6.7, 7.0)
+PYRAMID: dict[str, Any] = {"gop": 12, "b_frames": 3}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain.mp4": {},
+    "plain.mkv": {},
+    "plain.ts": {},
+    "plain.avi": {},
+    "plain.webm": {},
+    "plain.gif": {},
+    "front.mp4": {"moov_at_front": True},
+    "fragmented.mp4": {"fragmented": True, "gop": 5},
+    "fragmented_pyramid.mp4": {"fragmented": True} | PYRAMID,
+    "one_b.mp4": {"b_frames": 1},
+    "pyramid.mp4": PYRAMID,
+    "pyramid.mkv": PYRAMID,
+    "pyramid.ts": PYRAMID,
+    "hevc.mp4": {"codec": "libx265"} | PYRAMID,
+    "av1.mkv": {"codec": "libsvtav1", "frames": 24},
+    "vp9.mp4": {"codec": "libvpx-vp9", "gop": 8},
+    "mpeg4.mp4": {"codec": "mpeg4", "b_frames": 2},
+    "intra.mp4": {"gop": 1},
+    "short_gops.mp4": {"gop": 5, "audio": True},
+    "one_gop.mp4": {"gop": 1000, "b_frames": 2},
+    "sound.mkv": {"audio": True} | PYRAMID,
+    "variable.mp4": {"times_s": VARIABLE, "gop": 5, "b_frames": 2},
+    "variable.mkv": {"times_s": VARIABLE, "gop": 4},
+    "variable.webm": {"times_s": VARIABLE, "gop": 6},
+    "variable.gif": {"times_s": VARIABLE},
+    "late.mp4": {"start_s": 3.5, "audio": True},
+    "late.mkv": {"start_s": 3.5} | PYRAMID,
+    "late.ts": {"start_s": 3.5},
+    "ntsc.mp4": {"rate": Fraction(30_000, 1001)} | PYRAMID,
+    "slow.mp4": {"rate": 1, "frames": 24} | PYRAMID,
+    "odd.mp4": {"width_px": 161, "height_px": 97},
+    "quarter.mp4": {"rotation": 90},
+    "half.mov": {"rotation": 180, "width_px": 161, "height_px": 97},
+    "three.mkv": {"rotation": 270},
+    "one.mp4": {"frames": 1},
+}
+SOME = ("pyramid.mp4", "variable.mkv", "late.ts", "fragmented.mp4", "variable.webm", "quarter.mp4")
+
+Paint = Callable[[str], PaintedVideo]
+
+
+@pytest.fixture(scope="session")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Paint:
+    """Renders each variant once."""
+    folder, made = tmp_path_factory.mktemp("painted"), dict[str, PaintedVideo]()
+
+    def paint(name: str) -> PaintedVideo:
+        if name not in made:
+            made[name] = tiny_video(folder / name, **{"frames": 40} | VARIANTS[name])
+        return made[name]
+
+    return paint
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[PyAVVideo]:
+    with PathFile(str(path)) as file, open_video(file) as video:
+        yield video
+
+
+def asked_times(video: PaintedVideo) -> list[float]:
+    """Before, at and after each frame's time, and beyond both ends."""
+    ends = [video.times_s[0] - 5, video.end_s, video.end_s + 0.5, video.end_s + 1000]
+    near = [time_s + offset for time_s in video.times_s for offset in (-0.002, 0.0, 0.002)]
+    between = [(one + other) / 2 for one, other in pairwise(video.times_s)]
+    return sorted(ends + near + between)
+
+
+def numbers(video: PyAVVideo, picks: list[Pick]) -> list[int]:
+    return [read_barcode(frame.pixels) for frame in video.frames(picks)]
+
+
+# Frames
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_exact_picks_give_the_frame_on_screen(painted: Paint, name: str) -> None:
+    truth = painted(name)
+    asked = asked_times(truth)
+    with opened(truth.path) as video:
+        frames = list(video.frames([Pick(time_s) for time_s in asked]))
+    assert [frame.asked_s for frame in frames] == asked
+    assert [read_barcode(frame.pixels) for frame in frames] == [truth.frame_at(time_s) for time_s in asked]
+    assert [frame.time_s for frame in frames] == [truth.times_s[truth.frame_at(time_s)] for time_s in asked]
+    assert {frame.pixels.shape for frame in frames} == {(truth.height_px, truth.width_px, 3)}
+    assert not any(frame.damaged for frame in frames)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_single_picks_do_not_lean_on_their_neighbours(painted: Paint, name: str) -> None:
+    truth = painted(name)
+    asked = random.Random(name).sample(asked_times(truth), 6 if len(truth.times_s) > 1 else 3)
+    with opened(truth.path) as video:
+        for time_s in asked:
+            assert numbers(video, [Pick(time_s)]) == [truth.frame_at(time_s)]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_facts(painted: Paint, name: str) -> None:
+    truth = painted(name)
+    with opened(truth.path) as video:
+        assert (video.width_px, video.height_px) == (truth.width_px, truth.height_px)
+        assert video.start_s == pytest.approx(truth.times_s[0], abs=1e-6)
+        assert video.end_s >= truth.times_s[-1]
+        assert video.has_audio == VARIANTS[name].get("audio", False)
+        if not name.startswith("variable"):
+            assert video.end_s == pytest.approx(truth.end_s, abs=0.02)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), name=st.sampled_from(SOME))
+def test_tolerance_is_kept(painted: Paint, data: st.DataObject, name: str) -> None:
+    truth = painted(name)
+    times = st.floats(truth.times_s[0] - 1, truth.end_s + 1)
+    tolerances = st.sampled_from([0.0, 0.01, 0.2, 0.5, 2.0, 100.0])
+    picks = data.draw(st.lists(st.builds(Pick, times, tolerances), min_size=1, max_size=8))
+    picks.sort(key=lambda pick: pick.time_s)
+    with opened(truth.path) as video:
+        frames = list(video.frames(picks))
+    for pick, frame in zip(picks, frames, strict=True):
+        _check_choice(truth, pick, frame.time_s)
+        assert read_barcode(frame.pixels) == truth.times_s.index(frame.time_s)
+
+
+def _check_choice(truth: PaintedVideo, pick: Pick, time_s: float) -> None:
+    keys = [truth.times_s[number] for number in truth.keyframes]
+    if any(abs(key_s - pick.time_s) < pick.tolerance_s - 1e-4 for key_s in keys):
+        assert time_s in keys
+        assert abs(time_s - pick.time_s) <= pick.tolerance_s
+    elif time_s != truth.times_s[truth.frame_at(pick.time_s)]:
+        assert time_s in keys
+        assert abs(time_s - pick.time_s) <= pick.tolerance_s
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), name=st.sampled_from(SOME))
+def test_windows_stay_inside(painted: Paint, data: st.DataObject, name: str) -> None:
+    truth = painted(name)
+    edges = st.one_of(st.none(), st.floats(truth.times_s[0] - 9, truth.end_s + 9))
+    start_s, end_s = data.draw(edges), data.draw(edges)
+    with opened(truth.path) as whole:
+        part = whole.window(start_s, end_s)
+        assert whole.start_s <= part.start_s <= part.end_s <= whole.end_s
+        shown = {frame.time_s for frame in part.scan(width_px=32)}
+        listed = {packet.time_s for packet in part.packets()}
+        middle_s = (part.start_s + part.end_s) / 2
+        taken = next(part.frames([Pick(middle_s, tolerance_s=99)]))
+    inside = {time_s for time_s in truth.times_s if part.start_s <= time_s <= part.end_s}
+    assert shown == listed == inside
+    if any(truth.times_s[number] in inside for number in truth.keyframes):
+        assert taken.time_s in inside
+
+
+def test_a_window_reaches_no_further_than_its_edges(painted: Paint) -> None:
+    truth = painted("plain.mp4")
+    with opened(truth.path) as whole:
+        assert (whole.window(1, 2).start_s, whole.window(1, 2).end_s) == (1, 2)
+        assert (whole.window(-5, 99).start_s, whole.window(-5, 99).end_s) == (whole.start_s, whole.end_s)
+        assert whole.window(3, 1).duration_s == 0
+        # The nearest keyframes, at 1 s and 2 s, lie outside.
+        assert numbers(whole.window(1.2, 1.8).window(None, None), [Pick(1.5, tolerance_s=1)]) == [15]
+
+
+def test_picks_far_outside_are_answered(painted: Paint) -> None:
+    with opened(painted("pyramid.mp4").path) as video:
+        assert numbers(video, [Pick(-1e15), Pick(1e15)]) == [0, 39]
+        assert list(video.frames([])) == []
+
+
+# Looking
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_packets_list_every_frame(painted: Paint, name: str) -> None:
+    truth = painted(name)
+    with opened(truth.path) as video:
+        packets = sorted(video.packets(), key=lambda packet: packet.time_s)
+    assert tuple(packet.time_s for packet in packets) == truth.times_s
+    assert tuple(n for n, packet in enumerate(packets) if packet.is_key) == truth.keyframes
+    assert all(0 < packet.size_bytes <= truth.path.stat().st_size for packet in packets)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_scan_sees_every_frame_upright(painted: Paint, name: str) -> None:
+    truth = painted(name)
+    with opened(truth.path) as video:
+        frames = list(video.scan(width_px=truth.width_px))
+        keys = [frame.time_s for frame in video.scan(keyframes_only=True)]
+    assert tuple(frame.time_s for frame in frames) == truth.times_s
+    assert keys == [truth.times_s[number] for number in truth.keyframes]
+    for number, frame in enumerate(frames):
+        assert frame.luma.shape == (truth.height_px, truth.width_px)
+        assert read_barcode(np.repeat(frame.luma[..., None], 3, axis=2)) == number
+
+
+def test_scan_takes_steps_and_sizes(painted: Paint) -> None:
+    with opened(painted("quarter.mp4").path) as video:
+        frames = list(video.scan(every_s=0.25, width_px=40))
+        assert all(frame.luma.shape == (24, 40) for frame in frames)
+        assert all(later.time_s - earlier.time_s >= 0.25 for earlier, later in pairwise(frames))
+        assert len(frames) == 14
+
+
+def test_iterators_may_be_under_way_together(painted: Paint) -> None:
+    truth = painted("pyramid.mkv")
+    with opened(truth.path) as video:
+        seen = []
+        for luma, packet in zip(video.scan(), video.packets(), strict=True):
+            asked_s = round(truth.end_s - luma.time_s, 6)
+            (frame,) = video.frames([Pick(asked_s)])
+            assert read_barcode(frame.pixels) == truth.frame_at(asked_s)
+            assert packet.time_s in truth.times_s
+            seen.append(luma.time_s)
+        assert tuple(seen) == truth.times_s
+
+
+def test_abandoned_iterators_leave_their_place_to_others(painted: Paint) -> None:
+    with opened(painted("plain.mp4").path) as video:
+        for _ in range(5):
+            assert next(video.scan()).time_s == 0
+        assert len(video._idle) == 1
+
+
+# Images
+
+
+@pytest.mark.parametrize("name", ["pyramid.mp4", "quarter.mp4", "half.mov", "odd.mp4", "plain.webm"])
+@pytest.mark.parametrize("max_side_px", [80, 128, 4096])
+def test_images_are_upright_readable_and_never_enlarged(painted: Paint, name: str, max_side_px: int) -> None:
+    truth = painted(name)
+    picks = [Pick(time_s, why=f"at {time_s}") for time_s in truth.times_s[::7]]
+    with opened(truth.path) as video:
+        images = list(video.images(picks, max_side_px))
+    scale = min(max_side_px / max(truth.width_px, truth.height_px), 1)
+    for pick, image in zip(picks, images, strict=True):
+        pixels = simplejpeg.decode_jpeg(image.data)
+        assert pixels.shape == (image.height_px, image.width_px, 3)
+        assert image.width_px == pytest.approx(truth.width_px * scale, abs=0.51)
+        assert image.height_px == pytest.approx(truth.height_px * scale, abs=0.51)
+        assert read_barcode(pixels) == truth.frame_at(pick.time_s)
+        assert (image.asked_s, image.time_s, image.why) == (pick.time_s, pick.time_s, pick.why)
+        assert image.media_type == "image/jpeg"
+
+
+def test_images_look_like_the_frames(painted: Paint) -> None:
+    picks = [Pick(1.0), Pick(2.5)]
+    with opened(painted("pyramid.mp4").path) as video:
+        for frame, image in zip(video.frames(picks), video.images(picks, 4096), strict=True):
+            off = np.abs(frame.pixels.astype(int) - simplejpeg.decode_jpeg(image.data))
+            assert off.mean() < 4
+
+
+def test_pixels_are_made_square(tmp_path: Path) -> None:
+    truth = tiny_video(tmp_path / "a.mp4", frames=5)
+    wide = tmp_path / "wide.mp4"
+    _remuxed(truth.path, wide, sample_aspect_ratio=Fraction(3, 2))
+    with opened(wide) as video:
+        assert (video.width_px, video.height_px) == (240, 96)
+        (frame,) = video.frames([Pick(0.3)])
+        assert frame.pixels.shape == (96, 240, 3)
+        assert read_barcode(frame.pixels) == 3
+        (image,) = video.images([Pick(0.3)], 120)
+        assert (image.width_px, image.height_px) == (120, 48)
+
+
+def _remuxed(source: Path, target: Path, sample_aspect_ratio: Fraction) -> None:
+    with av.open(source) as given, av.open(target, "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        stream.sample_aspect_ratio = sample_aspect_ratio
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                made.mux(packet)
+
+
+# Headers that lie
+
+
+def test_the_packets_decide_about_the_end_not_the_header(painted: Paint, tmp_path: Path) -> None:
+    truth, liar = painted("plain.mkv"), tmp_path / "liar.mkv"
+    data = truth.path.read_bytes()
+    # The element Duration, 8 bytes of floating point: 4.0 s becomes 40 hours.
+    at = data.index(b"\x44\x89\x88")
+    liar.write_bytes(data[: at + 3] + struct.pack(">d", 144_000_000.0) + data[at + 11 :])
+    with opened(liar) as video:
+        assert video.end_s == pytest.approx(truth.end_s, abs=0.01)
+
+
+def test_the_end_is_right_where_the_sound_is_longer(painted: Paint, tmp_path: Path) -> None:
+    truth, longer = painted("short_gops.mp4"), tmp_path / "longer.mp4"
+    pyramid = painted("slow.mp4")
+    with av.open(pyramid.path) as one, av.open(truth.path) as other, av.open(longer, "w") as made:
+        video = made.add_stream_from_template(one.streams.video[0])
+        audio = made.add_stream_from_template(other.streams.audio[0])
+        for packet in one.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                made.mux(packet)
+        for packet in other.demux(audio=0):
+            if packet.dts is not None and packet.pts is not None:
+                packet.pts, packet.dts = packet.pts + 48_000 * 60, packet.dts + 48_000 * 60
+                packet.stream = audio
+                made.mux(packet)
+    with opened(longer) as opened_video:
+        assert opened_video.has_audio
+        assert opened_video.end_s == pytest.approx(pyramid.end_s)
+
+
+@pytest.mark.parametrize("name", ["front.mp4", "plain.mkv", "plain.ts", "fragmented.mp4", "plain.webm"])
+def test_a_truncated_file_ends_where_its_bytes_do(painted: Paint, tmp_path: Path, name: str) -> None:
+    truth, short = painted(name), tmp_path / name
+    data = truth.path.read_bytes()
+    short.write_bytes(data[: len(data) * 6 // 10])
+    with opened(short) as video:
+        assert 0.5 < video.end_s < truth.end_s - 0.5
+        for frame in video.frames([Pick(0.0), Pick(video.end_s * 0.7), Pick(99.0)]):
+            assert frame.damaged or read_barcode(frame.pixels) == truth.times_s.index(frame.time_s)
+
+
+# What is no video
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("empty.mp4", b"", "empty"),
+        ("text.mp4", b"This is text, not a video.\n" * 50, "no video"),
+        ("page.mp4", b"<!DOCTYPE html><html><body>Please log in</body></html>", "web page"),
+        ("zeros.mp4", bytes(5000), "no video"),
+        ("noise.mp4", random.Random(1).randbytes(5000), "no video"),
+        ("head.mp4", b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2", "no video"),
+    ],
+)
+def test_what_is_no_video_is_refused(tmp_path: Path, name: str, data: bytes, told: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match=told), opened(path):
+        pass
+
+
+SCRIPTS = {
+    "hls.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://{secret}\n#EXT-X-ENDLIST\n",
+    "hls_with_space.m3u8": "\n \ufeff#EXTM3U\n#EXTINF:9,\n{secret}\n#EXT-X-ENDLIST\n",
+    "ffconcat.mp4": "ffconcat version 1.0\nfile '{secret}'\n",
+    "concat.mp4": "concat:{secret}|{secret}\n",
+    "dash.mpd": '<?xml version="1.0"?><MPD><Period><BaseURL>{secret}</BaseURL></Period></MPD>',
+    "sdp.mp4": "v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
+    "list.webm": "file '{secret}'\nfile '{secret}'\n",
+    "image.mov": "subfile,,start,0,end,0,,:{secret}\n",
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_that_point_at_other_files_are_refused(painted: Paint, tmp_path: Path, name: str) -> None:
+    secret, script = tmp_path / "secret.ts", tmp_path / name
+    secret.write_bytes(painted("plain.ts").path.read_bytes())
+    script.write_text(SCRIPTS[name].format(secret=secret), "utf-8")
+    secret_read_s = secret.stat().st_atime_ns
+    with _files_opened() as files, pytest.raises(DecodeError), opened(script):
+        pass
+    assert str(script) in files  # the trap works
+    assert not any("secret" in file for file in files)
+    assert secret.stat().st_atime_ns == secret_read_s
+
+
+@contextmanager
+def _files_opened() -> Iterator[list[str]]:
+    """What Python opens. What FFmpeg opens by itself is seen by the time of the last access only."""
+    import sys
+
+    files: list[str] = []
+    listening = True
+
+    def hear(event: str, args: tuple[Any, ...]) -> None:
+        if listening and event == "open":
+            files.append(str(args[0]))
+
+    sys.addaudithook(hear)
+    try:
+        yield files
+    finally:
+        listening = False
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("aac", 48_000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 48_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    with pytest.raises(DecodeError, match="only audio"), opened(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "unknown"),
+    [("plain.mp4", b"avc1", b"zzz1"), ("plain.mkv", b"V_MPEG4/ISO/AVC", b"V_MPEG9/ISO/ABC")],
+)
+def test_an_unknown_codec_is_told(
+    painted: Paint, tmp_path: Path, name: str, known: bytes, unknown: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(painted(name).path.read_bytes().replace(known, unknown))
+    with pytest.raises(DecodeError, match="codec"), opened(path):
+        pass
+
+
+@pytest.mark.parametrize("name", ["bomb.mov", "bomb.avi"])
+def test_an_image_bomb_is_refused(tmp_path: Path, name: str) -> None:
+    import resource
+
+    _write_pngs(tmp_path / name, _png(16_000, 16_000))
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DecodeError, match="size"), opened(tmp_path / name):
+        pass
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 64_000  # a picture: 768,000
+
+
+def test_a_bomb_that_goes_off_later_is_refused_too(tmp_path: Path) -> None:
+    path = tmp_path / "later.avi"
+    _write_pngs(path, _png(160, 96), _png(160, 96), _png(16_000, 16_000), _png(160, 96))
+    with opened(path) as video:
+        assert (video.width_px, video.height_px) == (160, 96)
+        assert {frame.pixels.shape for frame in video.frames([Pick(0.0), Pick(0.3)])} == {(96, 160, 3)}
+        assert [frame.time_s for frame in video.scan()] == pytest.approx([0.0, 0.1, 0.3])
+
+
+def _png(width_px: int, height_px: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = bytes(1 + (width_px + 7) // 8)
+    squeezed = zlib.compressobj(9)
+    data = b"".join(squeezed.compress(row) for _ in range(height_px)) + squeezed.flush()
+    head = struct.pack(">IIBBBBB", width_px, height_px, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def _write_pngs(path: Path, *pictures: bytes) -> None:
+    with av.open(path, "w") as container:
+        stream = cast("av.VideoStream", container.add_stream("png", 10))
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "rgb24"
+        for number, picture in enumerate(pictures * 2 if len(pictures) == 1 else pictures):
+            packet = av.Packet(picture)
+            packet.stream, packet.is_keyframe = stream, True
+            packet.pts = packet.dts = number
+            packet.time_base = Fraction(1, 10)
+            container.mux(packet)
+
+
+# Several streams
+
+
+def test_cover_art_is_not_the_video(painted: Paint, tmp_path: Path) -> None:
+    import simplejpeg
+
+    truth, covered = painted("plain.mp4"), tmp_path / "covered.mkv"
+    cover = simplejpeg.encode_jpeg(np.zeros((480, 640, 3), np.uint8))
+    with av.open(truth.path) as given, av.open(covered, "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        made.add_attachment("cover.jpg", "image/jpeg", cover)
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                made.mux(packet)
+    with opened(covered) as video:
+        assert (video.width_px, video.height_px) == (160, 96)
+        assert numbers(video, [Pick(0.0), Pick(2.5)]) == [0, 25]
+
+
+def test_of_two_video_streams_the_default_one_is_taken(painted: Paint, tmp_path: Path) -> None:
+    large = tiny_video(tmp_path / "large.mp4", width_px=320, height_px=192, frames=40)
+    both = tmp_path / "both.mp4"
+    with av.open(painted("plain.mp4").path) as one, av.open(large.path) as two, av.open(both, "w") as made:
+        given = [two, one]
+        streams = [made.add_stream_from_template(container.streams.video[0]) for container in given]
+        for container, stream in zip(given, streams, strict=True):
+            for packet in container.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    made.mux(packet)
+    with opened(both) as video:
+        assert (video.width_px, video.height_px) == (320, 192)
+        assert numbers(video, [Pick(0.0), Pick(1.23), Pick(3.9)]) == [0, 12, 39]
+
+
+# Damage
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "front.mp4",
+        "pyramid.mkv",
+        "plain.ts",
+        "plain.webm",
+        "fragmented.mp4",
+        "plain.avi",
+        "hevc.mp4",
+        "plain.gif",
+    ],
+)
+def test_damaged_files_give_frames_or_a_decode_error(painted: Paint, tmp_path: Path, name: str) -> None:
+    draw = random.Random(name)
+    data = painted(name).path.read_bytes()
+    opened_well = 0
+    for number in range(40):
+        mutant = tmp_path / f"{number}{Path(name).suffix}"
+        mutant.write_bytes(_mutated(data, draw))
+        try:
+            _look_everywhere(mutant)
+            opened_well += 1
+        except DecodeError:
+            pass
+    assert opened_well > 5  # else the mutations are too coarse to test anything
+
+
+def _mutated(data: bytes, draw: random.Random) -> bytes:
+    mutant = bytearray(data)
+    # Headers hold what leads a reader astray.
+    reach = draw.choice([64, 1024, len(mutant)])
+    for _ in range(draw.choice([1, 3, 10, 40])):
+        mutant[draw.randrange(min(reach, len(mutant)))] = draw.choice([0, 255, draw.randrange(256)])
+    kept = len(mutant) if draw.random() < 0.7 else draw.randrange(1, len(mutant))
+    return bytes(mutant[:kept])
+
+
+def _look_everywhere(path: Path) -> None:
+    with opened(path) as video:
+        assert video.end_s >= video.start_s
+        part = video.window(video.start_s, video.start_s + 100)
+        assert all(packet.size_bytes for packet in part.packets())
+        middle_s = (part.start_s + part.end_s) / 2
+        picks = [Pick(part.start_s), Pick(middle_s, tolerance_s=1), Pick(part.end_s)]
+        assert len(list(part.images(picks, 64))) == 3
+        for frame in part.scan(width_px=32):
+            assert np.isfinite(frame.time_s)
+
+
+def test_flipped_bits_are_flagged(painted: Paint, tmp_path: Path) -> None:
+    truth, flipped = painted("front.mp4"), tmp_path / "flipped.mp4"
+    data = bytearray(truth.path.read_bytes())
+    draw = random.Random(4)
+    first = data.index(b"mdat") + 1000
+    for _ in range(8):
+        data[draw.randrange(first, len(data))] ^= 1 << draw.randrange(8)
+    flipped.write_bytes(data)
+    with opened(flipped) as video:
+        frames = list(video.frames([Pick(time_s) for time_s in truth.times_s]))
+    assert any(frame.damaged for frame in frames)

@@ -1,0 +1,105 @@
+"""The default decoder on real files, against tables that other tools made. Skipped without them."""
+
+from __future__ import annotations
+
+import json
+import random
+from bisect import bisect_right
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from av import VideoFrame
+from av.video.reformatter import Interpolation
+from numpy.typing import NDArray
+
+from vidcap_core import DecodeError, Pick
+from vidcap_core.decoders.pyav_video import PyAVVideo, open_video
+from vidcap_core.isolation.child import PathFile
+
+MEDIA = Path(__file__).parents[2] / "shared" / "media"
+MANIFEST = MEDIA / "manifest.json"
+ITEMS: list[dict[str, Any]] = json.loads(MANIFEST.read_text("utf-8"))["items"] if MANIFEST.exists() else []
+
+pytestmark = pytest.mark.skipif(not ITEMS, reason="the shared media are not here")
+
+VIDEOS = [item for item in ITEMS if item.get("video_frames") and not item["file"].endswith(".m3u8")]
+OTHERS = [item for item in ITEMS if item not in VIDEOS]
+MENDED = ("sample_malformed_free_box.mp4",)
+"""Files that the FFmpeg of the manifest could not open and later ones can."""
+PICKS = 6
+
+
+def _name(item: dict[str, Any]) -> str:
+    return Path(item["file"]).name
+
+
+def _table(item: dict[str, Any], width_px: int, height_px: int) -> tuple[list[float], NDArray[np.uint8]]:
+    """Times and signatures of the stream that was taken, told by its shape."""
+    for key, facts in item["video_frames"].items():
+        stream = next(each for each in item["streams"] if f"v{each['index']}" == key)
+        stored = stream["upright_width"], stream["upright_height"]
+        if len(item["video_frames"]) == 1 or stored == (width_px, height_px):
+            times = json.loads((MEDIA / facts["frames_json"]).read_text("utf-8"))["pts_s"]
+            with np.load(MEDIA / facts["signature_npz"]) as signatures:
+                return times, signatures["rgb8x8"]
+    raise AssertionError(f"no stream of {width_px}x{height_px} in the tables")
+
+
+def _asked(item: dict[str, Any], times: list[float]) -> list[float]:
+    draw = random.Random(item["file"])
+    moments = [draw.uniform(times[0], times[-1]) for _ in range(PICKS - 2)]
+    return sorted([times[0], times[-1] + 0.001, *moments])
+
+
+def _is_hdr(item: dict[str, Any]) -> bool:
+    transfers = {stream.get("color_transfer") for stream in item["streams"]}
+    return bool(transfers & {"smpte2084", "arib-std-b67"})
+
+
+def _check_looks(pixels: NDArray[np.uint8], signature: NDArray[np.uint8], by_shape: bool) -> None:
+    frame = VideoFrame.from_ndarray(pixels, format="rgb24")
+    shrunk = frame.reformat(8, 8, interpolation=Interpolation.AREA).to_ndarray().astype(float)
+    if signature.std() < 2:
+        return  # a flat picture looks like every other one
+    if by_shape:
+        assert np.corrcoef(shrunk.ravel(), signature.ravel())[0, 1] > 0.95
+    else:
+        assert np.abs(shrunk - signature).mean() < 4
+
+
+def _check_exact(item: dict[str, Any], video: PyAVVideo) -> None:
+    times, signatures = _table(item, video.width_px, video.height_px)
+    asked = _asked(item, times)
+    for time_s, frame in zip(asked, video.frames([Pick(time_s) for time_s in asked]), strict=True):
+        # The tables are rounded to the microsecond.
+        right = max(bisect_right(times, time_s + 2e-6) - 1, 0)
+        assert frame.time_s == pytest.approx(times[right], abs=2e-5)
+        if not frame.damaged:
+            _check_looks(frame.pixels, signatures[right], _is_hdr(item))
+
+
+@pytest.mark.parametrize("item", VIDEOS, ids=_name)
+def test_exact_picks_give_the_frame_of_the_table(item: dict[str, Any]) -> None:
+    with PathFile(str(MEDIA / item["file"])) as file, open_video(file) as video:
+        _check_exact(item, video)
+
+
+@pytest.mark.parametrize("item", VIDEOS, ids=_name)
+def test_packets_and_span_are_those_of_the_table(item: dict[str, Any]) -> None:
+    with PathFile(str(MEDIA / item["file"])) as file, open_video(file) as video:
+        times, _ = _table(item, video.width_px, video.height_px)
+        listed = {round(packet.time_s, 4) for packet in video.packets()}
+        assert video.start_s <= times[0] + 1e-5
+        assert video.end_s >= times[-1]
+    missing = [time_s for time_s in times if not {round(time_s, 4), round(time_s - 5e-5, 4)} & listed]
+    assert len(missing) <= len(times) // 50
+
+
+@pytest.mark.parametrize("item", OTHERS, ids=_name)
+def test_what_holds_no_video_is_a_decode_error(item: dict[str, Any]) -> None:
+    if _name(item) in MENDED:
+        pytest.skip("later versions of FFmpeg open it")
+    with pytest.raises(DecodeError), PathFile(str(MEDIA / item["file"])) as file, open_video(file):
+        pass

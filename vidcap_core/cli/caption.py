@@ -1,0 +1,156 @@
+"""The command `vidcap caption`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..captioners.offline import REMEDY, Offline
+from ..chosen import Chosen, choose
+from ..errors import SettingsError, VidcapError
+from ..registry import Registry
+from ..settings import Settings, merge, nested, parse_assignment
+from ..tasks import CAPTION
+from ..types import Failure, Result
+from ..vidcap import Vidcap, load_settings
+from ..writers import to_json, work_plain
+from . import Format
+from .output import Output
+from .terminal import Display, say
+
+_FAILED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the command line asks for."""
+
+    uris: list[str]
+    captioner: str | None
+    model: str | None
+    base_url: str | None
+    sampler: str | None
+    frames: int | None
+    every_s: float | None
+    start_s: float | None
+    end_s: float | None
+    decoder: str | None
+    source: str | None
+    assignments: list[str]
+    format: Format
+    out: Path | None
+    quiet: bool
+    dry_run: bool
+
+
+def run(order: Order) -> int:
+    """Caption the videos; returns the exit code."""
+    started_s = time.perf_counter()
+    registry = Registry.load()
+    settings = _settings(order, registry)
+    chosen = choose(settings, registry, asks=False)
+    single = len(order.uris) == 1 and _is_plain(chosen, order.uris[0])
+    if chosen.captioner is None and not order.dry_run:
+        chosen = choose(settings, registry, offline_will_do=single)
+    tally = Tally(quiet=order.quiet)
+    tally.note(*chosen.notices)
+    display = Display(quiet=order.quiet)
+    with Vidcap.of(chosen, display) as vidcap, display.shown():
+        if order.dry_run:
+            _dry_run(vidcap, order.uris, display, single=single)
+            return 0
+        with Output(order.format, order.out, single=single) as output:
+            for outcome in vidcap.run(order.uris, CAPTION):
+                with display.paused():
+                    output.write(outcome)
+                    tally.add(outcome)
+    tally.conclude(chosen, time.perf_counter() - started_s)
+    return _FAILED if tally.failed else 0
+
+
+def _settings(order: Order, registry: Registry) -> Settings:
+    arguments: dict[str, Any] = {}
+    for assignment in order.assignments:
+        merge(arguments, parse_assignment(assignment))
+    flags = {
+        "captioner": order.captioner,
+        "sampler": order.sampler,
+        "decoder": order.decoder,
+        "source": order.source,
+        "max_frames": order.frames,
+        "start_s": order.start_s,
+        "end_s": order.end_s,
+    }
+    merge(arguments, {name: value for name, value in flags.items() if value is not None})
+    if order.frames is not None or order.every_s is not None:
+        merge(arguments, _sampler_options(order, Settings.load(arguments), registry))
+    return load_settings(arguments, model=order.model, base_url=order.base_url)
+
+
+def _sampler_options(order: Order, settings: Settings, registry: Registry) -> dict[str, Any]:
+    """`--frames` and `--every` as options of the sampler that is chosen."""
+    name = settings.sampler
+    known = registry.find("samplers", settings.plugin_name("samplers", name)).model_fields
+    options: dict[str, Any] = {}
+    if order.frames is not None and "count" in known:
+        options["count"] = order.frames
+    if order.every_s is not None:
+        if "every_s" not in known:
+            raise SettingsError(f"--every is for the sampler fixed_interval; {name} has no every_s")
+        options["every_s"] = order.every_s
+    return nested(["samplers", name], options)
+
+
+def _is_plain(chosen: Chosen, uri: str) -> bool:
+    """Whether a URI stands for itself, not for many; also where that cannot be told for its faults."""
+    try:
+        return next(iter(chosen.source(uri).expand(uri)), uri) == uri
+    except VidcapError:
+        return True
+
+
+def _dry_run(vidcap: Vidcap, uris: list[str], display: Display, *, single: bool) -> None:
+    expanded = (one for uri in uris for one in vidcap.chosen.source(uri).expand(uri))
+    works = [work_plain(vidcap.prepare(one)) for one in expanded]
+    with display.paused():
+        print(to_json(works[0] if single else works))  # noqa: T201
+
+
+class Tally:
+    """What came of the videos, and what a person is told of it."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self.videos = self.failed = self.frames = 0
+        self._models: dict[str, None] = {}
+
+    def note(self, *notices: str) -> None:
+        """Say something that is good to know."""
+        for notice in () if self._quiet else notices:
+            say(notice)
+
+    def add(self, outcome: Result | Failure) -> None:
+        """Count an outcome."""
+        self.videos += 1
+        if isinstance(outcome, Failure):
+            self.failed += 1
+            say(f"{outcome.uri}: {outcome.error}")
+            return
+        self.frames += outcome.coverage.sent
+        self._models[str(outcome.made_by["model"])] = None
+        self.note(*(f"{outcome.uri}: {notice}" for notice in outcome.notices))
+
+    def conclude(self, chosen: Chosen, took_s: float) -> None:
+        """Say how much was done, by what, in which time: `5 frames, no model, 0.9 s`."""
+        if self._quiet or self.failed == self.videos:
+            return
+        offline = isinstance(chosen.captioner, Offline)
+        by = "no model" if offline else f"{', '.join(self._models)} by {chosen.captioner_name}"
+        failed = f" ({self.failed} failed)" if self.failed else ""
+        videos = f"{self.videos} videos{failed}, " if self.videos > 1 else ""
+        frames = f"{self.frames} frame{'s' * (self.frames != 1)}"
+        if offline:
+            say(REMEDY)
+        say(f"{videos}{frames}, {by}, {took_s:.1f} s")
