@@ -307,5 +307,6 @@ def _explained(
             variable = PREFIX + "__".join(path).upper()
             lines.append(f"{what} {dotted!r} must be set: in {FILE}, with --set {dotted}=… or {variable}=…")
         else:
-            lines.append(f"{what} {dotted!r}{place}: {fault['msg']}" if dotted else fault["msg"])
+            said = fault["msg"].removeprefix("Value error, ")
+            lines.append(f"{what} {dotted!r}{place}: {said}" if dotted else said)
     return SettingsError("\n".join(lines))

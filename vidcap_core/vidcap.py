@@ -7,7 +7,7 @@ import weakref
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any, Self
 
-from .chosen import Chosen, Given, choose
+from .chosen import DEFAULT_CAPTIONER, Chosen, Given, choose
 from .errors import SettingsError
 from .pipeline import OnProgress, Pipeline
 from .plugin import Captioner, Decoder, Plugin, Sampler, Source
@@ -152,7 +152,9 @@ def load_settings(arguments: dict[str, Any], *, model: str | None, base_url: str
     options = {name: value for name, value in given.items() if value is not None}
     if not options:
         return settings
-    captioner = settings.captioner or "inference"
+    captioner = settings.captioner or DEFAULT_CAPTIONER
+    if base_url is not None and not (model or settings.options("captioners", captioner).get("model")):
+        raise SettingsError(f"which model of {base_url}? Give it with --model (in Python model=…)")
     return Settings.load(merge({"captioners": {captioner: options}}, arguments))
 
 

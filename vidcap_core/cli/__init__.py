@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from .order import Format, Order
 
 app = typer.Typer(
     name="vidcap",
@@ -17,14 +18,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Format(enum.StrEnum):
-    """How results are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    JSONL = "jsonl"
 
 
 def _print_version(wanted: bool) -> None:
@@ -95,8 +88,12 @@ def caption(
     ] = False,
 ) -> None:
     """Caption videos: one concise caption each."""
-    from .caption import Order, run
     from .guard import guarded
+
+    def run() -> int:
+        from . import captioning
+
+        return captioning.run(order)
 
     order = Order(
         uris=uris,
@@ -116,7 +113,7 @@ def caption(
         quiet=quiet,
         dry_run=dry_run,
     )
-    raise typer.Exit(guarded(lambda: run(order), debug=debug))
+    raise typer.Exit(guarded(run, debug=debug))
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Self
 from ..text import for_terminal
 from ..types import Failure, Result
 from ..writers import to_json
-from . import Format
+from .order import Format
 
 _SUFFIXES = {Format.TEXT: ".txt", Format.JSON: ".json", Format.JSONL: ".jsonl"}
 _UNSAFE = re.compile(r"[^\w.-]+")

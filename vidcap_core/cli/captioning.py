@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..captioners.offline import REMEDY, Offline
@@ -16,33 +14,11 @@ from ..tasks import CAPTION
 from ..types import Failure, Result
 from ..vidcap import Vidcap, load_settings
 from ..writers import to_json, work_plain
-from . import Format
+from .order import Order
 from .output import Output
 from .terminal import Display, say
 
 _FAILED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the command line asks for."""
-
-    uris: list[str]
-    captioner: str | None
-    model: str | None
-    base_url: str | None
-    sampler: str | None
-    frames: int | None
-    every_s: float | None
-    start_s: float | None
-    end_s: float | None
-    decoder: str | None
-    source: str | None
-    assignments: list[str]
-    format: Format
-    out: Path | None
-    quiet: bool
-    dry_run: bool
 
 
 def run(order: Order) -> int:
