@@ -15,8 +15,10 @@ from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from vidcap_core import DecodeError, Pick
+from vidcap_core.decoders.pyav import PyAVDecoder
 from vidcap_core.decoders.pyav_video import PyAVVideo, open_video
 from vidcap_core.isolation.child import PathFile
+from vidcap_core.isolation.pool import DecoderPool, Stop
 
 MEDIA = Path(__file__).parents[2] / "shared" / "media"
 MANIFEST = MEDIA / "manifest.json"
@@ -24,7 +26,13 @@ ITEMS: list[dict[str, Any]] = json.loads(MANIFEST.read_text("utf-8"))["items"] i
 
 pytestmark = pytest.mark.skipif(not ITEMS, reason="the shared media are not here")
 
-VIDEOS = [item for item in ITEMS if item.get("video_frames") and not item["file"].endswith(".m3u8")]
+
+def _has_frames(item: dict[str, Any]) -> bool:
+    tables = item.get("video_frames", {}).values()
+    return any(table["decoded_frames_ffmpeg"] for table in tables) and not item["file"].endswith(".m3u8")
+
+
+VIDEOS = [item for item in ITEMS if _has_frames(item)]
 OTHERS = [item for item in ITEMS if item not in VIDEOS]
 MENDED = ("sample_malformed_free_box.mp4",)
 """Files that the FFmpeg of the manifest could not open and later ones can."""
@@ -95,6 +103,17 @@ def test_packets_and_span_are_those_of_the_table(item: dict[str, Any]) -> None:
         assert video.end_s >= times[-1]
     missing = [time_s for time_s in times if not {round(time_s, 4), round(time_s - 5e-5, 4)} & listed]
     assert len(missing) <= len(times) // 50
+
+
+def test_one_child_opens_them_all() -> None:
+    """It has given up its access to files: whatever FFmpeg meets must have been imported before."""
+    stop = Stop()
+    with DecoderPool(PyAVDecoder(), isolated=True, timeout_s=30) as pool:
+        for item in VIDEOS:
+            with pool.open(MEDIA / item["file"], stop) as video:
+                (image,) = video.images([Pick(video.start_s, tolerance_s=9)], 64)
+                assert max(image.width_px, image.height_px) <= 64
+                assert next(video.packets()).size_bytes
 
 
 @pytest.mark.parametrize("item", OTHERS, ids=_name)

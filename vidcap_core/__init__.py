@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .asking import Patience as Patience
     from .asking import ask as ask
+    from .captioners.offline import Offline as Offline
+    from .captioners.openai_compatible import OpenAICompatible as OpenAICompatible
     from .chosen import Chosen as Chosen
     from .chosen import choose as choose
+    from .decoders.pyav import PyAVDecoder as PyAVDecoder
     from .errors import AccessError as AccessError
     from .errors import DecodeError as DecodeError
     from .errors import InvalidAnswerError as InvalidAnswerError
@@ -38,7 +41,10 @@ if TYPE_CHECKING:
     from .preparation import prepare as prepare
     from .reading import read as read
     from .registry import Registry as Registry
+    from .samplers.even import FixedIntervalSampler as FixedIntervalSampler
+    from .samplers.even import UniformSampler as UniformSampler
     from .settings import Settings as Settings
+    from .sources.local import LocalSource as LocalSource
     from .tasks import Task as Task
     from .types import Answer as Answer
     from .types import ByteRanges as ByteRanges
@@ -70,7 +76,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "asking": ("Patience", "ask"),
+    "captioners.offline": ("Offline",),
+    "captioners.openai_compatible": ("OpenAICompatible",),
     "chosen": ("Chosen", "choose"),
+    "decoders.pyav": ("PyAVDecoder",),
     "errors": (
         "AccessError",
         "DecodeError",
@@ -88,7 +97,9 @@ _HOMES = {
     "preparation": ("prepare",),
     "reading": ("read",),
     "registry": ("Registry",),
+    "samplers.even": ("FixedIntervalSampler", "UniformSampler"),
     "settings": ("Settings",),
+    "sources.local": ("LocalSource",),
     "tasks": ("Task",),
     "types": (
         "Answer",

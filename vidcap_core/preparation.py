@@ -15,7 +15,7 @@ from .chosen import Chosen, foreign, plugin_record
 from .errors import PluginError, SettingsError, SourceError, VidcapError
 from .fit import coverage, thin
 from .isolation.pool import DecoderPool, Stop
-from .tasks import Task, in_words
+from .tasks import Task
 from .text import as_data, clock
 from .types import Coverage, Image, Limits, Media, Pick, Request, Want, Work
 from .version import __version__
@@ -193,11 +193,12 @@ def _request(media: Media, sampled: Sampled, chosen: Chosen, task: Task) -> tupl
     parts: list[str | Image] = ["\n".join([*_about(media, sampled), *spoken])]
     count = len(sampled.images)
     for number, image in enumerate(sampled.images, 1):
-        parts += [f"Frame {number} of {count}, at {clock(image.time_s)}:", image]
+        label = task.label.format(number=number, count=count, time=clock(image.time_s))
+        parts += [label, image] if label else [image]
     parts.append(task.question)
     request = Request(
         id="",
-        system=task.instructions + ("\n" + in_words(schema) if rung == "prompt" else ""),
+        system=task.system(rung),
         parts=tuple(parts),
         facts=sampled.facts,
         answer_schema=schema,
@@ -238,7 +239,8 @@ def _spoken(media: Media, sampled: Sampled) -> tuple[list[str], list[str]]:
 
 
 def _made_by(media: Media, chosen: Chosen, task: Task) -> dict[str, Any]:
-    prompt = "\n".join([task.instructions, task.question, json.dumps(task.schema, sort_keys=True)])
+    asked = [task.instructions, task.label, task.question, json.dumps(task.schema, sort_keys=True)]
+    prompt = "\n".join(asked)
     captioner = chosen.captioner
     return {
         "vidcap": __version__,

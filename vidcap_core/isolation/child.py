@@ -193,8 +193,8 @@ def _serve(server: Server, calls: BinaryIO, replies: BinaryIO) -> None:
 def _check_sendable(head: dict[str, Any], body: bytes) -> None:
     try:
         wire.pack(head, body)
-    except (TypeError, ValueError) as error:
-        raise DecodeError(f"the decoder gave something that is no number or no text: {error}") from error
+    except ValueError as error:
+        raise DecodeError(f"the decoder gave a number that is none: {error}") from error
 
 
 def _error(error: Exception) -> dict[str, Any]:

@@ -168,7 +168,8 @@ class Child:
     @property
     def is_usable(self) -> bool:
         """Whether it can take a call."""
-        return self._ready and self._process.poll() is None
+        # One that was killed looks alive for a moment still.
+        return self._ready and not self._why_killed and self._process.poll() is None
 
     def close(self) -> None:
         """End the process and wait for it."""
@@ -207,7 +208,7 @@ def _descriptor_sockets() -> tuple[socket.socket | None, socket.socket | None]:
 def _spawn(theirs: socket.socket | None) -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     # What this process can import, the child can: a path that was added at run time included.
-    environment["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    environment["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     environment["OPENBLAS_NUM_THREADS"] = "1"
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "vidcap_core.isolation.child"],

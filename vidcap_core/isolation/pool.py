@@ -145,13 +145,12 @@ class DecoderPool:
         child.close()
 
     def _kill_the_overdue(self) -> None:
+        limit = f"{self._timeout_s:g} s"
         while not self._closed.wait(_LOOK_S):
             with self._lock:
-                overdue = [child for child in self._busy if child.overdue]
-            for child in overdue:
-                child.kill(
-                    f"the decoder took longer than {self._timeout_s:g} s; `decoder_timeout_s` is the limit"
-                )
+                for child in self._busy:
+                    if child.overdue:
+                        child.kill(f"the decoder took longer than {limit}; `decoder_timeout_s` is the limit")
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def limit_resources(memory_bytes: int) -> None:
 
 
 def give_up_access(*, may_read_files: bool) -> bool:
-    """Deny this process files and TCP by Landlock. True where the kernel has it.
+    """Deny this process files, TCP and signals to others by Landlock. True where the kernel has it.
 
     What is open stays open. Only threads started later inherit the denial.
     """
@@ -48,7 +48,11 @@ def give_up_access(*, may_read_files: bool) -> bool:
     rights = (1 << _FS_RIGHTS_BY_ABI[min(abi, len(_FS_RIGHTS_BY_ABI)) - 1]) - 1
     if may_read_files:
         rights &= ~(_READ_FILE | _READ_DIR)
-    ruleset = struct.pack("=Q", rights) + (struct.pack("=Q", 0b11) if abi >= 4 else b"")  # bind, connect
+    ruleset = struct.pack("=Q", rights)
+    if abi >= 4:
+        ruleset += struct.pack("=Q", 0b11)  # TCP: bind, connect
+    if abi >= 6:
+        ruleset += struct.pack("=Q", 0b11)  # what lies outside: abstract sockets, signals to processes
     descriptor = libc.syscall(_CREATE_RULESET, ruleset, len(ruleset), 0)
     if descriptor < 0:
         return False

@@ -7,7 +7,7 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from ..plugin import Claim, Source
 from ..types import Media, Want
 
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
+    ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()  # noqa: SIM905 - a list would take a line for each
 )
 """What counts as a video in a folder. A file that is named itself is opened whatever its name."""
 
@@ -48,10 +48,13 @@ class LocalSource(Source):
         """
         path = _path(uri)
         if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for some names
-            below = (file for file in _matches(path, ("**", "*")) if file.suffix.lower() in VIDEO_SUFFIXES)
-            yield from _found(below, f"the folder {_shown(path)} holds no video")
-        elif _WILD.search(str(path)) and not os.path.lexists(path):
-            yield from _found(_matches(*_parted(path)), f"nothing matches the pattern {_shown(path)}")
+            yield from _found(
+                filter(_is_wanted, _matches(path, ("**", "*"))), f"the folder {_shown(path)} holds no video"
+            )
+            return
+        base, pattern = _parted(path)
+        if pattern and _WILD.search(uri):
+            yield from _found(_matches(base, pattern), f"nothing matches the pattern {_shown(path)}")
         else:
             yield uri
 
@@ -65,11 +68,11 @@ class LocalSource(Source):
             raise SourceError(_missing(path)) from error
         except (OSError, ValueError) as error:
             raise SourceError(f"cannot open it: {_reason(error)}") from error
+        if not os.access(path, os.R_OK):
+            raise SourceError("cannot open it: you may not read it")
         if not stat.S_ISREG(status.st_mode):
             # A pipe or a device would block whoever opens it.
             raise SourceError("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file")
-        if not os.access(path, os.R_OK):
-            raise SourceError("cannot open it: you may not read it")
         identity: dict[str, str | int] = {"size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
         yield Media(uri=uri, location=path, identity=identity)
 
@@ -95,10 +98,15 @@ def _uri_path(uri: str, windows: bool = os.name == "nt") -> str:
     return path[1:] if windows and re.match(r"/[A-Za-z]:", path) else path
 
 
+def _is_wanted(path: Path) -> bool:
+    # A folder that comes here is one that could not be read.
+    return path.suffix.lower() in VIDEO_SUFFIXES or path.is_dir()
+
+
 def _parted(pattern: Path) -> tuple[Path, tuple[str, ...]]:
     """Part a pattern into the folder where the search begins, and what names below have to match.
 
-    A folder that is really called so is no wildcard: `[2024] trip/*.mp4` finds what it should.
+    What is really called so is no wildcard: `[2024] trip/*.mp4` finds what it should.
     """
     base, parts = Path(pattern.anchor), pattern.parts[1 if pattern.anchor else 0 :]
     for place, part in enumerate(parts):
@@ -134,7 +142,8 @@ def _matches(base: Path, pattern: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _after(entry: os.DirEntry[str], places: set[int], pattern: tuple[str, ...]) -> Iterator[int]:
-    for part, place in ((pattern[place], place) for place in places if place < len(pattern)):
+    for place in places - {len(pattern)}:
+        part = pattern[place]
         if entry.name.startswith(".") and not part.startswith("."):
             continue
         if part != "**":
@@ -144,7 +153,7 @@ def _after(entry: os.DirEntry[str], places: set[int], pattern: tuple[str, ...]) 
             yield place
 
 
-def _places(places: set[int] | Iterator[int], pattern: tuple[str, ...]) -> set[int]:
+def _places(places: Iterable[int], pattern: tuple[str, ...]) -> set[int]:
     """Add what follows a `**`, for that matches no folder at all as well."""
     found = set(places)
     for place, part in enumerate(pattern):

@@ -1,0 +1,126 @@
+"""Where settings come from: tables of values that are laid over each other, each with its origin."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import SettingsError
+
+PREFIX = "VIDCAP_"
+
+
+class Text(str):
+    """A value that came as text: it is tried as that first, then as the JSON or TOML it may hold."""
+
+    __slots__ = ()
+
+    def parsed(self) -> Any:
+        """The JSON or TOML in it; where it holds neither, the text."""
+        # ValueError is also what both raise for a number of thousands of digits.
+        try:
+            return json.loads(self)
+        except (ValueError, RecursionError):
+            pass
+        try:
+            document = tomllib.loads(f"value = {self}")
+        except (ValueError, RecursionError):
+            return str(self)
+        # A line break in the text would begin other values, and those would be lost.
+        return document["value"] if document.keys() == {"value"} else str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Values of one origin."""
+
+    origin: str
+    values: Mapping[str, Any]
+
+    def holds(self, path: tuple[str, ...]) -> bool:
+        """Whether it says anything of a value, be it as a part of one that is given as a whole."""
+        value: Any = self.values
+        for name in path:
+            if isinstance(value, Text):
+                value = value.parsed()
+            if not isinstance(value, Mapping):
+                return True
+            if name not in value:
+                return False
+            value = value[name]
+        return True
+
+
+def environment(variables: Mapping[str, str]) -> list[Layer]:
+    """A layer for each variable that is a setting's, those that say more precisely what they mean first."""
+    found = [
+        (names_of(variable), variable)
+        for variable, text in variables.items()
+        if variable.upper().startswith(PREFIX) and text
+    ]
+    found.sort(key=lambda one: (-len(one[0]), one[1]))
+    return [Layer(variable, nested(names, Text(variables[variable]))) for names, variable in found]
+
+
+def names_of(variable: str) -> list[str]:
+    """`VIDCAP_SAMPLERS__UNIFORM__COUNT` as the names of the tables and the value."""
+    return variable[len(PREFIX) :].lower().split("__")
+
+
+def toml(path: Path) -> Layer:
+    """The values of a file; none where there is no such file. Raises SettingsError."""
+    try:
+        # utf-8-sig: some editors put a mark before the first line.
+        return Layer(str(path), tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except FileNotFoundError:
+        return Layer(str(path), {})
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{path} is no TOML that can be read: {error}") from None
+
+
+def parse_assignment(text: str) -> dict[str, Any]:
+    """`samplers.uniform.count=5` as nested tables. Raises SettingsError."""
+    path, equals, value = text.partition("=")
+    names = path.strip().split(".")
+    if not equals or not all(names):
+        # Without repeating it: it may be a key.
+        raise SettingsError("--set takes name=value, e.g. --set samplers.uniform.count=5")
+    return nested(names, Text(value)) if value else {}
+
+
+def nested(names: list[str], value: Any) -> dict[str, Any]:
+    """Tables within tables around a value."""
+    for name in reversed(names):
+        value = {name: value}
+    tables: dict[str, Any] = value
+    return tables
+
+
+def laid(layers: Sequence[Layer]) -> dict[str, Any]:
+    """Lay the layers over each other, the strongest of them being the first."""
+    values: dict[str, Any] = {}
+    for layer in reversed(layers):
+        merge(values, layer.values)
+    return values
+
+
+def merge(into: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay values over others, table by table, in place; tables in `values` stay as they are."""
+    for name, value in values.items():
+        below, above = into.get(name), value
+        # Text that meets a table is read: as a whole, the one would hide all that the other says.
+        if isinstance(above, Mapping) and isinstance(below, Text):
+            below = below.parsed()
+        elif isinstance(below, Mapping) and isinstance(above, Text):
+            above = above.parsed()
+        if isinstance(above, Mapping):
+            into[name] = merge(dict(below) if isinstance(below, Mapping) else {}, above)
+        else:
+            into[name] = value
+    return into
