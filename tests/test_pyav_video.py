@@ -188,6 +188,12 @@ def test_a_window_reaches_no_further_than_its_edges(painted: Paint) -> None:
         assert numbers(whole.window(1.2, 1.8).window(None, None), [Pick(1.5, tolerance_s=1)]) == [15]
 
 
+def test_a_keyframe_beyond_the_window_hides_none_inside(painted: Paint) -> None:
+    with opened(painted("variable.mkv").path) as whole:
+        part = whole.window(2.0, 3.5)  # keyframes at 0, 1, 3.05 and 6.5 s
+        assert next(part.frames([Pick(2.5, tolerance_s=99)])).time_s == 3.05
+
+
 def test_picks_far_outside_are_answered(painted: Paint) -> None:
     with opened(painted("pyramid.mp4").path) as video:
         assert numbers(video, [Pick(-1e15), Pick(1e15)]) == [0, 39]
@@ -511,6 +517,16 @@ def test_of_two_video_streams_the_default_one_is_taken(painted: Paint, tmp_path:
     with opened(both) as video:
         assert (video.width_px, video.height_px) == (320, 192)
         assert numbers(video, [Pick(0.0), Pick(1.23), Pick(3.9)]) == [0, 12, 39]
+
+
+def test_a_stream_may_begin_later(painted: Paint, tmp_path: Path) -> None:
+    later = tiny_video(tmp_path / "later.ts", start_s=4.0, audio=True, frames=80)
+    both = tmp_path / "both.ts"
+    both.write_bytes(painted("plain.ts").path.read_bytes() + later.path.read_bytes())
+    with opened(both) as video:
+        assert video.end_s == pytest.approx(later.end_s)
+        assert numbers(video, [Pick(1.0), Pick(3.9), Pick(6.05), Pick(99.0)]) == [10, 39, 20, 79]
+        assert len(list(video.packets())) == len(list(video.scan())) == 120
 
 
 # Damage

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .errors import InvalidAnswerError, PluginError, ProviderError, VidcapError
 from .preparation import identified
 from .tasks import Task
+from .text import as_data
 from .types import Answer, Request
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ async def ask(request: Request, task: Task, session: Session, patience: Patience
         if answer.finish not in ("stop", "length"):
             raise
         repaired = await _send(_repair(request, answer, error), session, patience)
-        check(repaired, task, request)
+        try:
+            check(repaired, task, request)
+        except InvalidAnswerError as second:
+            said = f"; it said {as_data(second.text, 100)}" if second.text else ""
+            second.args = (f"{second} (asked twice){said}",)
+            raise
         return dataclasses.replace(
             repaired, usage=answer.usage + repaired.usage, requests=answer.requests + repaired.requests
         )
@@ -81,8 +87,9 @@ _UNFINISHED: dict[str, Callable[[Answer], str]] = {
 def _repair(request: Request, answer: Answer, error: InvalidAnswerError) -> Request:
     if answer.finish == "length":
         return identified(dataclasses.replace(request, max_output_tokens=request.max_output_tokens * 2))
-    said = answer.text if len(answer.text) <= 2000 else answer.text[:2000] + "…"
-    demand = f"Your last answer was not usable: {error}. It was:\n{said}\nAnswer again, in JSON that fits."
+    # What a model says may be what a video told it to say: it goes back as data.
+    fault, said = as_data(str(error), 1000), as_data(answer.text, 2000)
+    demand = f"Your last answer was not usable: {fault}. It was: {said}. Answer again, in JSON that fits."
     return identified(dataclasses.replace(request, parts=(*request.parts, demand)))
 
 
@@ -91,19 +98,27 @@ async def _send(request: Request, session: Session, patience: Patience) -> Answe
     while True:
         tries += 1
         try:
-            answer = await session.answer(request)
+            answer = await _put(request, session)
         except ProviderError as error:
             wait_s = patience.wait_s(tries, error)
             if wait_s is None:
                 raise _resigned(error, tries, patience) from error.__cause__
-        except VidcapError:
-            raise
-        except Exception as error:
-            said = f"{type(error).__name__}: {error}"[:500]
-            raise PluginError(f"the captioner failed: {said}; --debug shows where") from error
         else:
-            return dataclasses.replace(answer, requests=tries)
+            return dataclasses.replace(answer, requests=answer.requests + tries - 1)
         await asyncio.sleep(wait_s)
+
+
+async def _put(request: Request, session: Session) -> Answer:
+    try:
+        answer = await session.answer(request)
+    except VidcapError:
+        raise
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}"[:500]
+        raise PluginError(f"the captioner failed: {said}; --debug shows where") from error
+    if not isinstance(answer, Answer):
+        raise PluginError(f"the captioner gave {type(answer).__name__}, not an Answer")
+    return answer
 
 
 def _resigned(error: ProviderError, tries: int, patience: Patience) -> VidcapError:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
-from .errors import PluginError, SettingsError, SourceError
+from .errors import PluginError, SettingsError, SourceError, VidcapError
 from .plugin import Captioner, Claim, Decoder, Plugin, Sampler, Source
 from .registry import KINDS, Registry, near_misses
-from .settings import Settings
+from .settings import ARGUMENT, Settings
 from .types import Limits
 
 DEFAULT_CAPTIONER, DEFAULT_KEY = "inference", "INFERENCE_API_KEY"
@@ -32,7 +32,11 @@ class Chosen:
     """None where nothing is going to be asked."""
     captioner_name: str = ""
     """What the captioner was chosen by, a nickname perhaps."""
-    notices: tuple[str, ...] = field(default=())
+    source_is_named: bool = False
+    """Whether the one source was asked for, and is used whatever a URI looks like."""
+    unready: tuple[str, ...] = ()
+    """Sources that cannot be asked, for they need options that are not set."""
+    notices: tuple[str, ...] = ()
 
     @property
     def limits(self) -> Limits:
@@ -41,18 +45,31 @@ class Chosen:
 
     def source(self, uri: str) -> Source:
         """The source whose claim to a URI is the strongest. Raises SourceError, SettingsError."""
-        if self.settings.source is not None:
+        if self.source_is_named:
             return self.sources[0]
-        claims = [(source.claims(uri), source) for source in self.sources]
+        claims = [(_claim(source, uri), source) for source in self.sources]
         strongest = max((claim for claim, _ in claims), default=Claim.NO)
         if strongest is Claim.NO:
-            names = ", ".join(source.name for source in self.sources)
-            raise SourceError(f"no installed source reads such a URI; installed: {names}")
+            raise SourceError(f"no installed source reads such a URI; {self._sources_in_words}")
         claimants = [source for claim, source in claims if claim is strongest]
         if len(claimants) > 1:
             names = " and ".join(f"{source.name} ({type(source).__module__})" for source in claimants)
             raise SettingsError(f"{names} both claim this URI: choose one with --source")
         return claimants[0]
+
+    @property
+    def _sources_in_words(self) -> str:
+        words = f"installed: {', '.join(source.name for source in self.sources) or 'none'}"
+        return f"{words}; needs options first: {', '.join(self.unready)}" if self.unready else words
+
+
+def _claim(source: Source, uri: str) -> Claim:
+    try:
+        return Claim(source.claims(uri))
+    except VidcapError:
+        raise
+    except Exception as error:
+        raise foreign(error, source) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +101,16 @@ def choose(
         name = captioner.name
     elif found := _captioner_name(settings, asks=asks, offline_will_do=offline_will_do):
         name, captioner = found, _built(settings, registry, "captioners", found)
+    sources, unready = _sources(settings, registry, given.source)
     return Chosen(
         settings=settings,
-        sources=(given.source,) if given.source else _sources(settings, registry),
+        sources=tuple(sources),
         decoder=given.decoder or _built(settings, registry, "decoders", settings.decoder),
         sampler=given.sampler or _built(settings, registry, "samplers", settings.sampler),
         captioner=captioner,
         captioner_name=name,
+        source_is_named=given.source is not None or settings.source is not None,
+        unready=tuple(unready),
         notices=tuple(notices),
     )
 
@@ -101,7 +121,8 @@ def _captioner_name(settings: Settings, *, asks: bool, offline_will_do: bool) ->
         return settings.captioner
     if os.environ.get(DEFAULT_KEY):
         return DEFAULT_CAPTIONER
-    if offline_will_do:
+    # Who names a model does not want to do without one.
+    if offline_will_do and settings.origin("captioners", DEFAULT_CAPTIONER, "model") != ARGUMENT:
         return "offline"
     if asks:
         raise SettingsError(CHOOSE)
@@ -109,39 +130,59 @@ def _captioner_name(settings: Settings, *, asks: bool, offline_will_do: bool) ->
 
 
 def _built(settings: Settings, registry: Registry, kind: str, name: str) -> Any:
-    table = settings.options(kind, name)
+    plugin_name, nicknames = settings.plugin_name(kind, name), _nicknames(settings, kind)
+    if plugin_name == name:
+        return _make(settings, kind, name, registry.find(kind, name, nicknames))
     try:
-        plugin = registry.find(kind, settings.plugin_name(kind, name))
-    except SettingsError:
-        nicknames = getattr(settings, kind)
-        if table or not (hint := near_misses(name, nicknames)):
-            raise
-        raise SettingsError(f"no {kind[:-1]} named {name!r}{hint}") from None
-    return settings.build(kind, name, plugin)
+        plugin = registry.find(kind, plugin_name)
+    except SettingsError as error:
+        path = (kind, name, "use")
+        raise SettingsError(f"{'.'.join(path)} (from {settings.origin(*path)}): {error}") from None
+    return _make(settings, kind, name, plugin)
 
 
-def _sources(settings: Settings, registry: Registry) -> tuple[Source, ...]:
+def _make(
+    settings: Settings, kind: str, name: str, plugin: type[Plugin], *, chosen: bool = True
+) -> Plugin | None:
+    try:
+        return settings.build(kind, name, plugin, chosen=chosen)
+    except VidcapError:
+        raise
+    except Exception as error:
+        raise foreign(error, plugin) from error
+
+
+def _nicknames(settings: Settings, kind: str) -> set[str]:
+    return {name for name, table in getattr(settings, kind).items() if "use" in table}
+
+
+def _sources(settings: Settings, registry: Registry, given: Source | None) -> tuple[list[Source], list[str]]:
+    """The sources that are asked for their claims, and the names of those that need options first."""
+    if given is not None:
+        return [given], []
     if settings.source is not None:
-        return (_built(settings, registry, "sources", settings.source),)
-    built = []
+        return [_built(settings, registry, "sources", settings.source)], []
+    ready, unready = [], []
     for name, installed in registry.kind("sources").items():
         for one in installed:
-            source = settings.build("sources", name, one.plugin, chosen=False)
-            if source is not None:
-                built.append(cast("Source", source))
-    return tuple(built)
+            source = _make(settings, "sources", name, one.plugin, chosen=False)
+            if source is None:
+                unready.append(name)
+            else:
+                ready.append(cast("Source", source))
+    return ready, unready
 
 
 def _check_tables(settings: Settings, registry: Registry) -> Iterator[str]:
     """Refuse wrong options also where they are not chosen now; note tables that look misspelt."""
     for kind in KINDS:
         known = registry.kind(kind)
-        for name, table in getattr(settings, kind).items():
-            installed = known.get(settings.plugin_name(kind, name), [])
-            if installed:
-                settings.build(kind, name, installed[0].plugin, chosen=False)
-            elif "use" not in table and (hint := near_misses(name, known)):
-                yield f"the table {kind}.{name} names no installed {kind[:-1]}{hint}"
+        for name in getattr(settings, kind):
+            plugin_name = settings.plugin_name(kind, name)
+            if plugin_name in known:
+                _make(settings, kind, name, known[plugin_name][0].plugin, chosen=False)
+            elif hint := near_misses(plugin_name, {*known, *_nicknames(settings, kind)} - {name}):
+                yield f"the table {kind}.{name} is for no installed {kind[:-1]}{hint}"
 
 
 def plugin_record(plugin: Plugin, name: str | None = None) -> dict[str, Any]:
@@ -149,7 +190,7 @@ def plugin_record(plugin: Plugin, name: str | None = None) -> dict[str, Any]:
     return {"name": name or plugin.name, "plugin": plugin.name, "options": plugin.options()}
 
 
-def foreign(error: Exception, plugin: Plugin) -> PluginError:
+def foreign(error: BaseException, plugin: Plugin | type[Plugin]) -> PluginError:
     """What a plugin raised that it should not have."""
     said = f"{type(error).__name__}: {error}"[:500]
     return PluginError(f"{plugin.name!r} failed: {said}; --debug shows where")

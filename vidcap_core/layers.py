@@ -56,19 +56,19 @@ class Layer:
 
 
 def environment(variables: Mapping[str, str]) -> list[Layer]:
-    """A layer for each variable that is a setting's, those that say more precisely what they mean first."""
-    found = [
-        (names_of(variable), variable)
-        for variable, text in variables.items()
-        if variable.upper().startswith(PREFIX) and text
-    ]
-    found.sort(key=lambda one: (-len(one[0]), one[1]))
-    return [Layer(variable, nested(names, Text(variables[variable]))) for names, variable in found]
+    """A layer for each variable that is a setting's, those first that say more precisely what is meant."""
+    found = {
+        name: name[len(PREFIX) :].lower().split("__")
+        for name, text in variables.items()
+        if name.upper().startswith(PREFIX) and text
+    }
+    precise_first = sorted(found, key=lambda name: (-len(found[name]), name))
+    return [Layer(name, nested(found[name], Text(variables[name]))) for name in precise_first]
 
 
-def names_of(variable: str) -> list[str]:
-    """`VIDCAP_SAMPLERS__UNIFORM__COUNT` as the names of the tables and the value."""
-    return variable[len(PREFIX) :].lower().split("__")
+def variable(path: Sequence[str]) -> str:
+    """The variable of a value: `VIDCAP_SAMPLERS__UNIFORM__COUNT`."""
+    return PREFIX + "__".join(path).upper()
 
 
 def toml(path: Path) -> Layer:

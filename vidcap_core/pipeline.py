@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from .asking import Patience, ask
-from .chosen import CHOOSE, Chosen, foreign
-from .errors import AccessError, DecodeError, ProviderError, SettingsError, SourceError, VidcapError
+from .chosen import CHOOSE, Chosen
+from .errors import AccessError, DecodeError, SettingsError, SourceError, VidcapError
 from .isolation.pool import Stop
 from .plugin import Session
-from .preparation import decoder_pool, prepare_media, sample, want
+from .portal import CLOSED
+from .preparation import blaming, decoder_pool, opened, prepare_media, sample
 from .reading import read
 from .tasks import Task
 from .types import Answer, Failure, Image, Media, Request, Result, Work
 
 T = TypeVar("T")
+Stage = Literal["source", "decode", "sample", "ask"]
 
 _END = object()
+_THREAD = "vidcap-work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,87 +54,92 @@ class Pipeline:
         self.chosen = chosen
         self._on_progress = on_progress
         self._pool = decoder_pool(chosen)
-        # Not the loop's default one: blocked samplers would fill it, and name look-ups wait in it.
-        self._threads = ThreadPoolExecutor(chosen.settings.processes, thread_name_prefix="vidcap")
         settings = chosen.settings
+        # Not the loop's default one: blocked samplers would fill it, and name look-ups wait in it.
+        self._decoding = ThreadPoolExecutor(settings.processes, _THREAD)
+        # What waits for disks and networks: it must not wait for a decoder, nor keep one waiting.
+        self._waiting = ThreadPoolExecutor(settings.concurrency + 32, _THREAD)
         self._patience = Patience(settings.retries, settings.longest_wait_s)
 
     def close(self) -> None:
         """End the decoders and the threads."""
         self._pool.close()
-        self._threads.shutdown()
+        # The last reference to a Vidcap may go in one of its threads, which cannot wait for itself.
+        wait = not threading.current_thread().name.startswith(_THREAD)
+        self._decoding.shutdown(wait)
+        self._waiting.shutdown(wait)
 
     async def run(self, uris: Iterable[str], task: Task) -> AsyncGenerator[Result | Failure, None]:
         """An outcome for every video, in order, several under way at once.
 
-        Raises AccessError where the endpoint refuses all further requests, SettingsError where it
-        cannot be asked at all. Ends early, and leaves nothing behind, when it is closed.
+        `uris` is read no further ahead than videos may be under way, on a worker thread. Raises
+        AccessError where the endpoint refuses all further requests, SettingsError where it cannot
+        be asked at all. Ends early, and leaves nothing behind, when it is closed.
         """
-        if self.chosen.captioner is None:
-            raise SettingsError(CHOOSE)
+        # A task group around a yield would cancel whoever iterates, see PEP 789.
         under_way: deque[asyncio.Task[Result | Failure]] = deque()
-        async with self.chosen.captioner.session() as session:
-            # A task group around a yield would cancel whoever iterates, see PEP 789.
+        finding: deque[asyncio.Task[str | Failure | object]] = deque()
+        listed, is_listed = self._listed(uris), False
+        async with self._session() as session:
             try:
-                async for uri in self._expanded(uris):
-                    under_way.append(asyncio.create_task(self._outcome(uri, task, session)))
-                    if len(under_way) >= self.chosen.settings.concurrency:
-                        yield await under_way.popleft()
-                while under_way:
-                    yield await under_way.popleft()
+                while under_way or not is_listed:
+                    if not (finding or is_listed) and len(under_way) < self.chosen.settings.concurrency:
+                        found = self._in_thread(self._waiting, next, listed, _END)
+                        finding.append(asyncio.create_task(found))
+                    awaited = [*finding, *islice(under_way, 1)]
+                    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                    if finding and finding[0].done():
+                        one = finding.popleft().result()
+                        is_listed = one is _END
+                        if not is_listed:
+                            under_way.append(asyncio.create_task(self._outcome(one, task, session)))
+                    if under_way and under_way[0].done():
+                        yield under_way.popleft().result()
             finally:
-                for waiting in under_way:
-                    waiting.cancel()
-                await asyncio.gather(*under_way, return_exceptions=True)
+                await _cancelled([*finding, *under_way])
 
     async def prepare(self, uri: str, task: Task) -> Work:
         """All that would be asked about one video. Raises VidcapError."""
-        stop = Stop()
-        with ExitStack() as resources:
-            return await self._in_thread(stop, self._prepare, uri, task, resources, stop)
+        async with self._opened(uri) as media:
+            return await self._decoded(prepare_media, media, task)
 
     async def images(self, uri: str) -> tuple[Image, ...]:
         """The images that would be sent of one video. Raises VidcapError."""
-        stop = Stop()
-        with ExitStack() as resources:
-            return await self._in_thread(stop, self._sample, uri, resources, stop)
+        async with self._opened(uri) as media:
+            return (await self._decoded(sample, media)).images
 
-    async def _expanded(self, uris: Iterable[str]) -> AsyncIterator[str | Failure]:
+    def _listed(self, uris: Iterable[str]) -> Iterator[str | Failure]:
         for uri in uris:
             try:
-                expanded = iter(self.chosen.source(uri).expand(uri))
-                # `next` with a default: a StopIteration cannot pass through a future.
-                while (one := await self._in_thread(Stop(), next, expanded, _END)) is not _END:
-                    yield str(one)
+                source = self.chosen.source(uri)
+                with blaming(source):
+                    yield from map(str, source.expand(uri))
             except VidcapError as error:
-                yield Failure(uri, _stage(error), error)
+                yield Failure(uri, "source", error)
 
-    async def _outcome(self, uri: str | Failure, task: Task, session: Session) -> Result | Failure:
-        if isinstance(uri, Failure):
-            return uri
+    async def _outcome(self, found: Any, task: Task, session: Session) -> Result | Failure:
+        outcome = found if isinstance(found, Failure) else await self._result(found, task, session)
+        self._on_progress(Progress(outcome.uri, "done"))
+        return outcome
+
+    async def _result(self, uri: str, task: Task, session: Session) -> Result | Failure:
+        stage: Stage = "source"
         try:
-            return await self._result(uri, task, session)
+            # The media lives until the outcome: another look at it needs no second download.
+            async with self._opened(uri) as media:
+                stage = "sample"
+                work = await self._decoded(prepare_media, media, task)
+                stage = "ask"
+                self._on_progress(Progress(uri, "ask"))
+                started_s = time.perf_counter()
+                answers = [await self._answer(request, task, session) for request in work.requests]
+                result = read(work, answers, task, ask_s=time.perf_counter() - started_s)
         except AccessError:
             raise
         except VidcapError as error:
-            return Failure(uri, _stage(error), error)
-        finally:
-            self._on_progress(Progress(uri, "done"))
-
-    async def _result(self, uri: str, task: Task, session: Session) -> Result:
-        stop, resources = Stop(), ExitStack()
-        try:
-            work = await self._in_thread(stop, self._prepare, uri, task, resources, stop)
-            self._on_progress(Progress(uri, "ask"))
-            started_s = time.perf_counter()
-            answers = [await self._answer(request, task, session) for request in work.requests]
-            result = read(work, answers, task, ask_s=time.perf_counter() - started_s)
-        finally:
-            # The media lives until the outcome: another look at it needs no second download.
-            await self._in_thread(Stop(), resources.close)
-        if all(item.error for item in result.items):
-            raise result.items[0].error or AssertionError
-        return result
+            return Failure(uri, _stage(error, stage), error)
+        errors = [item.error for item in result.items if item.error]
+        return Failure(uri, "ask", errors[0]) if len(errors) == len(result.items) else result
 
     async def _answer(self, request: Request, task: Task, session: Session) -> Answer | VidcapError:
         try:
@@ -139,45 +149,87 @@ class Pipeline:
         except VidcapError as error:
             return error
 
-    def _prepare(self, uri: str, task: Task, resources: ExitStack, stop: Stop) -> Work:
-        media = self._opened(uri, resources)
-        return prepare_media(media, self.chosen, task, self._pool, stop, self._on_image(uri))
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Session]:
+        captioner = self.chosen.captioner
+        if captioner is None:
+            raise SettingsError(CHOOSE)
+        async with AsyncExitStack() as stack:
+            with blaming(captioner):
+                session = await stack.enter_async_context(captioner.session())
+            yield session
 
-    def _sample(self, uri: str, resources: ExitStack, stop: Stop) -> tuple[Image, ...]:
-        media = self._opened(uri, resources)
-        return sample(media, self.chosen, self._pool, stop, self._on_image(uri)).images
-
-    def _opened(self, uri: str, resources: ExitStack) -> Media:
+    @asynccontextmanager
+    async def _opened(self, uri: str) -> AsyncIterator[Media]:
         self._on_progress(Progress(uri, "open"))
-        source = self.chosen.source(uri)
+        resources = ExitStack()
+        media = opened(uri, self.chosen)
         try:
-            return resources.enter_context(source.open(uri, want(self.chosen)))
-        except VidcapError:
-            raise
-        except Exception as error:
-            raise foreign(error, source) from error
+            yield await self._in_thread(self._waiting, resources.enter_context, media)
+        finally:
+            await _outlasted(_submitted(self._waiting, resources.close))
 
-    def _on_image(self, uri: str) -> Callable[[int, int], None]:
-        return lambda done, total: self._on_progress(Progress(uri, "frames", done, total))
+    async def _decoded(self, function: Callable[..., T], media: Media, *args: Any) -> T:
+        def on_image(done: int, total: int) -> None:
+            self._on_progress(Progress(media.uri, "frames", done, total))
 
-    async def _in_thread(self, stop: Stop, function: Callable[..., T], *args: Any) -> T:
+        stop = Stop()
+        job = function, media, self.chosen, *args, self._pool, stop, on_image
+        return await self._in_thread(self._decoding, *job, stop=stop)
+
+    async def _in_thread(
+        self, threads: Executor, function: Callable[..., T], *args: Any, stop: Stop | None = None
+    ) -> T:
         """Run on a worker thread. Cancelled, it stops what is under way there and waits for its end."""
-        future = asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        job = _submitted(threads, function, *args)
+        ended = asyncio.wrap_future(job)
         try:
-            return await asyncio.shield(future)
+            return await asyncio.shield(ended)
         except asyncio.CancelledError:
-            stop.set()
-            while not (future.cancel() or future.done()):
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([future])
-            if not future.cancelled():
-                future.exception()  # it is known why; unread it would be logged
+            if stop is not None:
+                stop.set()
+            if not job.cancel():
+                await _ended([ended])
+                ended.exception()  # it is known why; unread it would be logged
             raise
 
 
-def _stage(error: VidcapError) -> Literal["source", "decode", "sample", "ask"]:
+def _submitted(threads: Executor, function: Callable[..., T], *args: Any) -> Future[T]:
+    try:
+        return threads.submit(function, *args)
+    except RuntimeError:
+        raise RuntimeError(CLOSED) from None
+
+
+async def _outlasted(job: Future[T]) -> T:
+    """The result of a job that is waited for even if who waits is cancelled."""
+    future = asyncio.wrap_future(job)
+    await _ended([future])
+    return future.result()
+
+
+async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await _ended(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # nobody asks any more; unread it would be logged
+
+
+async def _ended(futures: list[Any]) -> None:
+    """Wait for the end of all, and only then obey a cancellation."""
+    cancelled = None
+    while pending := [future for future in futures if not future.done()]:
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+def _stage(error: VidcapError, otherwise: Stage) -> Stage:
     if isinstance(error, SourceError):
         return "source"
-    if isinstance(error, DecodeError):
-        return "decode"
-    return "ask" if isinstance(error, ProviderError) else "sample"
+    return "decode" if isinstance(error, DecodeError) else otherwise

@@ -18,6 +18,7 @@ from .errors import PluginError, SettingsError
 from .plugin import Captioner, Decoder, Plugin, Sampler, Source
 
 _log = logging.getLogger("vidcap")
+_LONGEST_REASON = 500
 
 KINDS: dict[str, type[Plugin]] = {
     "sources": Source,
@@ -60,18 +61,20 @@ class Registry:
         try:
             module: ModuleType = entry_point.load()
             self._manager.register(module, origin)
-            # Without this a misspelt hook is silently never called.
+            # Without these a misspelt or unmarked hook is silently never called.
             self._manager.check_pending()
+            _check_marks(module, self._manager)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a plugin may do anything, sys.exit included
             self._break(origin, error)
+            if self._manager.has_plugin(origin):
+                self._manager.unregister(name=origin)
 
     def _break(self, origin: str, error: BaseException) -> None:
         _log.debug("plugin %s is broken", origin, exc_info=error)
-        self.broken[origin] = f"{type(error).__name__}: {error}"
-        if self._manager.has_plugin(origin):
-            self._manager.unregister(name=origin)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        self.broken[origin] = reason[:_LONGEST_REASON]
 
     def kind(self, kind: str) -> dict[str, list[Installed]]:
         """The plugins of a kind by name; more than one of a name is an error for who chooses it."""
@@ -98,19 +101,22 @@ class Registry:
                 installed += [Installed(plugin, origin) for plugin in classes]
         return installed
 
-    def find(self, kind: str, name: str) -> type[Plugin]:
-        """The plugin of that name. Raises SettingsError, or PluginError for a duplicate."""
+    def find(self, kind: str, name: str, nicknames: Iterable[str] = ()) -> type[Plugin]:
+        """The plugin of that name. Raises SettingsError, or PluginError for a duplicate.
+
+        `nicknames` are what else could have been meant.
+        """
         found = self.kind(kind).get(name, [])
         if len(found) > 1:
-            origins = " and ".join(one.origin for one in found)
+            origins = " and ".join(sorted(one.origin for one in found))
             raise PluginError(f"two {kind} are named {name!r}: {origins}; uninstall one of them")
         if found:
             return found[0].plugin
-        raise SettingsError(f"no {kind[:-1]} named {name!r}{self._hint(kind, name)}")
+        raise SettingsError(f"no {kind[:-1]} named {name!r}{self._hint(kind, name, nicknames)}")
 
-    def _hint(self, kind: str, name: str) -> str:
-        known = sorted(self.kind(kind))
-        hint = near_misses(name, known) or f"; installed: {', '.join(known) or 'none'}"
+    def _hint(self, kind: str, name: str, nicknames: Iterable[str]) -> str:
+        known = sorted({*self.kind(kind), *nicknames})
+        hint = near_misses(name, known) or f"; there is {', '.join(known) or 'none'}"
         for origin, reason in self.broken.items():
             hint += f"\nbroken: {origin}: {reason}"
         return hint
@@ -125,6 +131,16 @@ def near_misses(name: str, known: Iterable[str]) -> str:
 def _origin(entry_point: EntryPoint) -> str:
     dist = entry_point.dist
     return f"{entry_point.name} ({dist.name} {dist.version})" if dist else entry_point.name
+
+
+def _check_marks(module: Any, manager: pluggy.PluginManager) -> None:
+    marked = {caller.name for caller in manager.get_hookcallers(module) or ()}
+    hooks_there = [f"vidcap_{kind}" for kind in KINDS]
+    for hook in hooks_there:
+        if hook not in marked and hasattr(module, hook):
+            raise PluginError(f"{hook} lacks @hookimpl")
+    if not marked:
+        raise PluginError(f"it has no hook: there is {', '.join(hooks_there)}")
 
 
 def _check(plugin: Any, kind: str) -> None:

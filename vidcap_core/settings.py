@@ -6,15 +6,14 @@ value's origin is known. What is misspelt is an error: nothing is silently ignor
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     NonNegativeInt,
@@ -24,30 +23,40 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from . import layers
 from .errors import SettingsError
+from .layers import Layer, Text
+from .layers import merge as merge
+from .layers import nested as nested
+from .layers import parse_assignment as parse_assignment
+from .plugin import NAME_PATTERN
 from .registry import near_misses
 
-Tables = dict[str, dict[str, Any]]
-M = TypeVar("M", bound=BaseModel)
-
-PREFIX = "VIDCAP_"
+ARGUMENT, DEFAULT = "an argument", "default"
+"""Origins that are no variable and no file."""
 FILE = Path("vidcap.toml")
 _PROVIDERS = Path(__file__).with_name("providers.toml")
 
+M = TypeVar("M", bound=BaseModel)
 
-class Text(str):
-    """A value that came as text: it is tried as that first, then as the JSON or TOML it may hold."""
 
-    __slots__ = ()
+def _check_name(name: str) -> str:
+    if not NAME_PATTERN.fullmatch(name):
+        raise ValueError("is no name: write lower-case words joined by single underscores")
+    return name
+
+
+Tables = dict[Annotated[str, AfterValidator(_check_name)], dict[str, Any]]
 
 
 class Settings(BaseSettings):
     """What a run is made of, by name. `Settings.load()` reads every layer."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True, hide_input_in_errors=True
+    )
 
     source: str | None = Field(
         default=None, description="Source to use; by default the one that claims the URI."
@@ -96,31 +105,23 @@ class Settings(BaseSettings):
             )
         return self
 
-    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _layers: tuple[Layer, ...] = PrivateAttr(default=())
 
     @classmethod
     def load(cls, arguments: Mapping[str, Any] | None = None) -> Settings:
         """Read every layer; `arguments` is the strongest. Raises SettingsError."""
-        layers = (
-            Layer("an argument", dict(arguments or {})),
-            Layer("the environment", _environment(os.environ)),
-            Layer(str(FILE), _toml(FILE)),
-            Layer(_PROVIDERS.name, _toml(_PROVIDERS)),
+        read = (
+            Layer(ARGUMENT, arguments or {}),
+            *layers.environment(os.environ),
+            layers.toml(FILE),
+            dataclasses.replace(layers.toml(_PROVIDERS), origin=_PROVIDERS.name),
         )
         try:
-            settings = _settled(cls._from, layers)
+            settings = _settled(lambda values: cls(**values), layers.laid(read))
         except ValidationError as error:
-            raise _explained(error, cls, "setting", (), origins(layers)) from None
-        settings._origins.update(origins(layers))
+            raise _Faults(error, cls, "setting", read).explained() from None
+        settings._layers = read
         return settings
-
-    @classmethod
-    def _from(cls, layers: tuple[Layer, ...]) -> Settings:
-        token = _reading.set(layers)
-        try:
-            return cls()
-        finally:
-            _reading.reset(token)
 
     @classmethod
     def settings_customise_sources(
@@ -131,12 +132,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read our layers in place of pydantic-settings' own, which ignore what is misspelt."""
-        return tuple(_LayerSource(settings_cls, layer) for layer in _reading.get())
+        """Take only what `load` has read: the sources of pydantic-settings ignore what is misspelt."""
+        return (init_settings,)
 
     def origin(self, *path: str) -> str:
         """Where a value came from: an argument, a variable, a file; `default` where nowhere."""
-        return self._origins.get(".".join(path), "default")
+        return _origin(self._layers, path)
 
     def options(self, kind: str, name: str) -> dict[str, Any]:
         """The table of a plugin or nickname, `use` included."""
@@ -154,159 +155,82 @@ class Settings(BaseSettings):
         """
         options = {option: value for option, value in self.options(kind, name).items() if option != "use"}
         try:
-            return _settled(lambda layers: plugin.model_validate(layers[0].values), (Layer("", options),))
+            return _settled(plugin.model_validate, options)
         except ValidationError as error:
             if not chosen and all(fault["type"] == "missing" for fault in error.errors(include_input=False)):
                 return None
-            raise _explained(error, plugin, "option", (kind, name), self._origins) from None
+            raise _Faults(error, plugin, "option", self._layers, (kind, name)).explained() from None
 
 
-class Layer:
-    """Values of one origin."""
-
-    def __init__(self, name: str, values: dict[str, Any]) -> None:
-        self.name = name
-        self.values = values
-
-    def reread(self, path: tuple[Any, ...]) -> Layer:
-        """Read the text at a path, or on the way to it, as the JSON or TOML that it may hold."""
-        return Layer(self.name, _reread(self.values, path))
+def _origin(read: tuple[Layer, ...], path: tuple[str, ...]) -> str:
+    return next((layer.origin for layer in read if layer.holds(path)), DEFAULT)
 
 
-_reading: ContextVar[tuple[Layer, ...]] = ContextVar("_reading", default=())
-
-
-class _LayerSource(PydanticBaseSettingsSource):
-    def __init__(self, settings_cls: type[BaseSettings], layer: Layer) -> None:
-        super().__init__(settings_cls)
-        self._layer = layer
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        return self._layer.values.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return self._layer.values
-
-
-def origins(layers: tuple[Layer, ...]) -> dict[str, str]:
-    """For each value, by its dotted path, where it comes from."""
-    found: dict[str, str] = {}
-    for layer in layers:
-        for path in _leaves(layer.values):
-            found.setdefault(".".join(path), layer.name)
-    return found
-
-
-def parse_assignment(text: str) -> dict[str, Any]:
-    """`samplers.uniform.count=5` as nested tables. Raises SettingsError."""
-    path, equals, value = text.partition("=")
-    names = path.strip().split(".")
-    if not equals or not all(names):
-        raise SettingsError(f"--set {text}: write it as name=value, e.g. --set samplers.uniform.count=5")
-    return nested(names, Text(value)) if value else {}
-
-
-def nested(names: list[str], value: Any) -> dict[str, Any]:
-    """Tables within tables around a value."""
-    for name in reversed(names):
-        value = {name: value}
-    tables: dict[str, Any] = value
-    return tables
-
-
-def merge(into: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay values over others, table by table, in place."""
-    for name, value in values.items():
-        if isinstance(value, Mapping) and isinstance(into.get(name), dict):
-            merge(into[name], value)
-        else:
-            into[name] = value
-    return into
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for variable, text in environ.items():
-        if variable.upper().startswith(PREFIX) and text:
-            merge(values, nested(variable[len(PREFIX) :].lower().split("__"), Text(text)))
-    return values
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
-
-
-def _leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, (*above, name))
-        else:
-            yield (*above, name)
-
-
-def _settled(build: Callable[[tuple[Layer, ...]], M], layers: tuple[Layer, ...]) -> M:
+def _settled(build: Callable[[dict[str, Any]], M], values: dict[str, Any]) -> M:
     """Build; where text will not do, read it as JSON or TOML and build again."""
     try:
-        return build(layers)
+        return build(values)
     except ValidationError as error:
-        for fault in error.errors(include_input=False, include_url=False):
-            layers = tuple(layer.reread(fault["loc"]) for layer in layers)
-        return build(layers)
+        for fault in error.errors(include_input=False, include_url=False, include_context=False):
+            values = _reread(values, fault["loc"])
+        return build(values)
 
 
 def _reread(value: Any, path: tuple[Any, ...]) -> Any:
+    """The value with the text at a path, or on the way to it, read as what it may hold."""
     if isinstance(value, Text):
-        return _parsed(value)
+        return value.parsed()
     if isinstance(value, dict) and path and path[0] in value:
         return value | {path[0]: _reread(value[path[0]], path[1:])}
     return value
 
 
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
-        return text
-
-
-def _explained(
-    error: ValidationError,
-    model: type[BaseModel],
-    what: str,
-    above: tuple[str, ...],
-    origin: Mapping[str, str],
-) -> SettingsError:
-    """Say for each fault which value is wrong, where it came from and what was perhaps meant.
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Faults:
+    """What is wrong with some values, in words for who wrote them.
 
     Never the value itself: it may be a key in the wrong place.
     """
-    lines = []
-    for fault in error.errors(include_input=False, include_url=False, include_context=False):
-        path = (*above, *map(str, fault["loc"]))
-        dotted = ".".join(path)
-        source = origin.get(dotted) or next(
-            (o for p, o in origin.items() if p.startswith(f"{dotted}.")), None
+
+    error: ValidationError
+    model: type[BaseModel]
+    what: str
+    layers: tuple[Layer, ...]
+    above: tuple[str, ...] = ()
+    """The tables that the values stand in."""
+
+    def explained(self) -> SettingsError:
+        """Say for each fault which value is wrong, where it came from and what was perhaps meant."""
+        faults = self.error.errors(include_input=False, include_url=False, include_context=False)
+        return SettingsError(
+            "\n".join(self._line(fault["type"], fault["loc"], fault["msg"]) for fault in faults)
         )
-        if source == "the environment":
-            source = PREFIX + "__".join(path).upper()
-        place = f" (from {source})" if source else ""
-        if fault["type"] == "extra_forbidden":
-            known = model.model_fields if len(fault["loc"]) == 1 else ()
-            hint = near_misses(str(fault["loc"][-1]), known) or f"; known: {', '.join(known)}"
-            lines.append(f"unknown {what} {dotted!r}{place}{hint}")
-        elif fault["type"] == "missing":
-            variable = PREFIX + "__".join(path).upper()
-            lines.append(f"{what} {dotted!r} must be set: in {FILE}, with --set {dotted}=… or {variable}=…")
-        else:
-            said = fault["msg"].removeprefix("Value error, ")
-            lines.append(f"{what} {dotted!r}{place}: {said}" if dotted else said)
-    return SettingsError("\n".join(lines))
+
+    def _line(self, kind: str, where: tuple[Any, ...], said: str) -> str:
+        path = (*self.above, *(str(step) for step in where if step != "[key]"))
+        dotted = ".".join(path)
+        if kind == "missing":
+            variable = layers.variable(path)
+            return f"{self.what} {dotted!r} must be set: in {FILE}, with --set {dotted}=… or {variable}=…"
+        if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+            known = _fields(self.model, where[:-1])
+            hint = near_misses(path[-1], known) or f"; known: {', '.join(known)}"
+            return f"unknown {self.what} {dotted!r}{self._place(path)}{hint}"
+        said = said.removeprefix("Value error, ")
+        return f"{self.what} {dotted!r}{self._place(path)}: {said}" if path else said
+
+    def _place(self, path: tuple[str, ...]) -> str:
+        # The way to a fault may go on where that to a value ends: into a list, into a union.
+        while path and (origin := _origin(self.layers, path)) == DEFAULT:
+            path = path[:-1]
+        return f" (from {origin})" if path else ""
+
+
+def _fields(model: Any, path: tuple[Any, ...]) -> list[str]:
+    """The names that are known in a model, or in a model or a dataclass within it."""
+    for step in path:
+        fields = getattr(model, "model_fields", {})
+        model = fields[step].annotation if step in fields else None
+    if dataclasses.is_dataclass(model):
+        return [field.name for field in dataclasses.fields(model)]
+    return list(getattr(model, "model_fields", ()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from .errors import InvalidAnswerError
 from .types import Rung
-
-_FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
 class Caption(BaseModel):
@@ -75,22 +72,47 @@ class Task:
 
     def parse(self, text: str) -> BaseModel:
         """Read and validate an answer. Raises InvalidAnswerError, whose message can be shown the model."""
-        fenced = _FENCED.match(text)
         try:
-            return self.answer.model_validate_json(fenced.group(1) if fenced else text)
+            return self.answer.model_validate_json(_unfenced(text))
         except ValidationError as error:
-            faults = "; ".join(
-                ".".join(map(str, fault["loc"])) + (": " if fault["loc"] else "") + fault["msg"]
-                for fault in error.errors(include_url=False, include_input=False)[:5]
-            )
-            raise InvalidAnswerError(f"the answer does not fit the schema: {faults}", text=text) from None
+            raise InvalidAnswerError(
+                f"the answer does not fit the schema: {_faults(error)}", text=text
+            ) from None
 
     def parse_plain(self, text: str) -> BaseModel | None:
         """Take plain text as the answer's only field, where it has one of text; else None."""
-        plain, name = text.strip(), self._text_field
-        if name is None or not plain or plain[0] in "{[":
+        name, plain = self._text_field, _plain(_unfenced(text))
+        if name is None or plain is None:
             return None
-        return self.answer.model_validate({name: plain})
+        try:
+            return self.answer.model_validate({name: plain})
+        except ValidationError:
+            return None
+
+
+def _unfenced(text: str) -> str:
+    """What stands in a Markdown fence, where the text is one as a whole."""
+    text = text.strip()
+    if not (text.startswith("```") and text.endswith("```") and "\n" in text):
+        return text
+    return text.partition("\n")[2].removesuffix("```").strip()
+
+
+def _plain(text: str) -> str | None:
+    """Text that is meant for people; None for JSON that is no string, whole or broken."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None if not text or text[0] in "{[`" else text
+    return value if isinstance(value, str) else None
+
+
+def _faults(error: ValidationError) -> str:
+    # A fault's place is named by the model where it made fields up: not at any length.
+    return "; ".join(
+        ".".join(map(str, fault["loc"]))[:100] + (": " if fault["loc"] else "") + fault["msg"]
+        for fault in error.errors(include_url=False, include_input=False)[:5]
+    )
 
 
 CAPTION = Task(

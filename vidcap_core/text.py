@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import re
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
-_SPECIAL_TOKEN = re.compile(r"<(?=[|/!A-Za-z_｜])|(?<=[|/A-Za-z_｜])>|\[(?=/?(?:INST|IMG|SYS))")
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f"
+    # Line separators, invisible spaces, and what reverses the writing; the joiners that Persian,
+    # Hindi and emoji are written with stay.
+    r"\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    # Lone surrogates, which nothing can write, and tags, which hide words from people only.
+    r"\ud800-\udfff\U000e0000-\U000e007f]+"
+)
+_SPECIAL_TOKEN = re.compile(
+    r"<(?=[|/!A-Za-z_｜])|(?<=[|/A-Za-z_｜])>|\[(?=/?(?:INST|IMG|SYS|TOOL|AVAILABLE))"
+)
 _SWAPPED = {"<": "‹", ">": "›", "[": "("}
 
 
@@ -32,6 +41,9 @@ def as_data(text: str, most_chars: int) -> str:
 
 def for_terminal(text: str) -> str:
     """Text without control characters, which could rewrite the screen or hide what is said."""
-    return "".join(
-        " " if _CONTROL.match(character) and character != "\n" else character for character in text
-    )
+    return "\n".join(map(one_line, text.split("\n")))
+
+
+def one_line(text: str) -> str:
+    """The same, on one line: names of files may hold anything."""
+    return _CONTROL.sub(lambda match: " " * len(match.group()), text)

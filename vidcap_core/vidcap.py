@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from typing import Any, Self
+from contextlib import aclosing
+from typing import Any, Self, TypeAlias, TypeVar
 
 from .chosen import DEFAULT_CAPTIONER, Chosen, Given, choose
 from .errors import SettingsError
 from .pipeline import OnProgress, Pipeline
 from .plugin import Captioner, Decoder, Plugin, Sampler, Source
-from .portal import Portal
-from .registry import Registry, near_misses
+from .portal import CLOSED, Items, Portal
+from .registry import KINDS, Registry, near_misses
 from .settings import Settings, merge
 from .tasks import CAPTION, TASKS, Task
 from .types import Failure, Image, Result, Work
+
+T = TypeVar("T")
+Uri: TypeAlias = str | os.PathLike[str]
 
 _CUSTOM = "openai_compatible"
 
@@ -49,11 +54,14 @@ class Vidcap:
     ) -> None:
         kinds = {"captioner": captioner, "sampler": sampler, "decoder": decoder, "source": source}
         names = {kind: plugin for kind, plugin in kinds.items() if isinstance(plugin, str)}
-        objects: dict[str, Any] = {
-            kind: plugin for kind, plugin in kinds.items() if isinstance(plugin, Plugin)
-        }
+        objects = {kind: plugin for kind, plugin in kinds.items() if plugin is not None and kind not in names}
+        for kind, plugin in objects.items():
+            _check_object(kind, plugin)
+        if "captioner" in objects and (model or base_url):
+            raise SettingsError("the captioner is given as an object: give it its model and base_url itself")
         loaded = load_settings({**settings, **names}, model=model, base_url=base_url)
-        chosen = choose(loaded, Registry.load(), Given(**objects), asks=False)
+        given: dict[str, Any] = objects
+        chosen = choose(loaded, Registry.load(), Given(**given), asks=False)
         self._start(Pipeline(chosen, on_progress))
 
     @classmethod
@@ -67,7 +75,8 @@ class Vidcap:
         self._pipeline = pipeline
         self._portals: list[Portal] = []
         self._lock = threading.Lock()
-        self._closed = weakref.finalize(self, _close, pipeline, self._portals)
+        self._process = os.getpid()
+        self._closed = weakref.finalize(self, _close, pipeline, self._portals, self._process)
 
     def __enter__(self) -> Self:
         return self
@@ -84,59 +93,77 @@ class Vidcap:
         """The plugins and settings in use."""
         return self._pipeline.chosen
 
-    def caption(self, uri: str) -> Result:
+    def caption(self, uri: Uri) -> Result:
         """Caption one video. Raises VidcapError."""
         return self._portal.run(self.acaption(uri))
 
-    async def acaption(self, uri: str) -> Result:
+    async def acaption(self, uri: Uri) -> Result:
         """Caption one video. Raises VidcapError."""
-        outcomes = self.arun([uri])
-        try:
+        async with aclosing(self.arun(uri)) as outcomes:
             outcome = await anext(outcomes)
             if await anext(outcomes, None) is not None:
-                raise SettingsError(f"{uri} is more than one video; use run() for many")
-        finally:
-            await outcomes.aclose()
+                raise SettingsError(f"{os.fspath(uri)} is more than one video: use run() for many")
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
 
-    def run(self, uris: Iterable[str] | str, task: Task | str = CAPTION) -> Iterator[Result | Failure]:
-        """An outcome for every video, in order; folders and patterns stand for their videos."""
-        yield from self._portal.iterate(self.arun(uris, task))
+    def run(self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION) -> Items[Result | Failure]:
+        """An outcome for every video, in order; folders and patterns stand for their videos.
 
-    async def arun(
-        self, uris: Iterable[str] | str, task: Task | str = CAPTION
+        An iterator: leave the loop early, or `close` it, and what is under way is stopped.
+        """
+        return Items(self._portal, self.arun(uris, task))
+
+    def arun(
+        self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION
     ) -> AsyncGenerator[Result | Failure, None]:
         """An outcome for every video, in order; folders and patterns stand for their videos."""
-        outcomes = self._pipeline.run([uris] if isinstance(uris, str) else uris, _task(task))
-        try:
-            async for outcome in outcomes:
-                yield outcome
-        finally:
-            await outcomes.aclose()
+        self._check_open()
+        many: Iterable[Uri] = [uris] if isinstance(uris, (str, os.PathLike)) else uris
+        return self._held(self._pipeline.run((os.fspath(uri) for uri in many), _task(task)))
 
-    def frames(self, uri: str) -> Iterator[Image]:
-        """The frames that would be sent of one video. Raises VidcapError."""
-        yield from self._portal.run(self._pipeline.images(uri))
+    async def _held(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        # As long as somebody iterates this must not go: its finalizer ends the decoders.
+        async with aclosing(items):
+            async for item in items:
+                yield item
 
-    async def aframes(self, uri: str) -> AsyncGenerator[Image, None]:
+    def frames(self, uri: Uri) -> Iterator[Image]:
         """The frames that would be sent of one video. Raises VidcapError."""
-        for image in await self._pipeline.images(uri):
+        self._check_open()
+        return iter(self._portal.run(self._pipeline.images(os.fspath(uri))))
+
+    async def aframes(self, uri: Uri) -> AsyncGenerator[Image, None]:
+        """The frames that would be sent of one video. Raises VidcapError."""
+        self._check_open()
+        for image in await self._pipeline.images(os.fspath(uri)):
             yield image
 
-    def prepare(self, uri: str, task: Task | str = CAPTION) -> Work:
+    def prepare(self, uri: Uri, task: Task | str = CAPTION) -> Work:
         """All that would be asked about one video; nothing is sent. Raises VidcapError."""
-        return self._portal.run(self._pipeline.prepare(uri, _task(task)))
+        self._check_open()
+        return self._portal.run(self._pipeline.prepare(os.fspath(uri), _task(task)))
+
+    def _check_open(self) -> None:
+        if not self._closed.alive:
+            raise RuntimeError(CLOSED)
+        if os.getpid() != self._process:
+            raise RuntimeError("a Vidcap does not survive a fork: make one in this process")
 
     @property
     def _portal(self) -> Portal:
         with self._lock:
-            if not self._closed.alive:
-                raise RuntimeError("this Vidcap is closed")
+            self._check_open()
             if not self._portals:
                 self._portals.append(Portal())
             return self._portals[0]
+
+
+def _check_object(kind: str, plugin: object) -> None:
+    wanted: type[Plugin] = KINDS[kind + "s"]
+    if not isinstance(plugin, wanted):
+        given = f"the class {plugin.__name__}" if isinstance(plugin, type) else repr(plugin)
+        raise SettingsError(f"{kind} must be a name or a {wanted.__name__} object, not {given}")
 
 
 def load_settings(arguments: dict[str, Any], *, model: str | None, base_url: str | None) -> Settings:
@@ -166,7 +193,9 @@ def _task(task: Task | str) -> Task:
     return TASKS[task]
 
 
-def _close(pipeline: Pipeline, portals: list[Portal]) -> None:
+def _close(pipeline: Pipeline, portals: list[Portal], process: int) -> None:
+    if os.getpid() != process:
+        return  # a fork has no threads to end, and the decoders are another's
     for portal in portals:
         portal.close()
     pipeline.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
@@ -10,6 +12,8 @@ from typing import Any
 
 from .errors import VidcapError
 from .types import Image, Item, Request, Work
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def to_plain(value: Any) -> Any:
@@ -27,8 +31,9 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, float):
-        return round(value, 6)  # to the microsecond: 1.2, not 1.2000000000000002
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+        # To the microsecond: 1.2, not 1.2000000000000002. JSON knows no infinity.
+        return round(value, 6) if math.isfinite(value) else None
+    return to_plain(value.model_dump(mode="json")) if hasattr(value, "model_dump") else value
 
 
 def _image(image: Image) -> dict[str, Any]:
@@ -46,7 +51,9 @@ def _image(image: Image) -> dict[str, Any]:
 
 def to_json(value: Any, *, indent: int | None = 2) -> str:
     """Plain data as JSON, on one line where `indent` is None."""
-    return json.dumps(to_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    text = json.dumps(to_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    # Names of files that are no UTF-8 hold what cannot be written as such.
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def item_text(item: Item) -> str:

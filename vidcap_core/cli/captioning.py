@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from ..captioners.offline import REMEDY, Offline
@@ -11,12 +13,15 @@ from ..errors import SettingsError, VidcapError
 from ..registry import Registry
 from ..settings import Settings, merge, nested, parse_assignment
 from ..tasks import CAPTION
+from ..text import one_line
 from ..types import Failure, Result
 from ..vidcap import Vidcap, load_settings
 from ..writers import to_json, work_plain
 from .order import Order
 from .output import Output
-from .terminal import Display, say
+from .terminal import Display, say, tell
+
+_log = logging.getLogger("vidcap")
 
 _FAILED = 3
 
@@ -35,15 +40,15 @@ def run(order: Order) -> int:
     display = Display(quiet=order.quiet)
     with Vidcap.of(chosen, display) as vidcap, display.shown():
         if order.dry_run:
-            _dry_run(vidcap, order.uris, display, single=single)
-            return 0
+            _dry_run(vidcap, order.uris, tally, display, single=single)
+            return tally.exit_code
         with Output(order.format, order.out, single=single) as output:
             for outcome in vidcap.run(order.uris, CAPTION):
                 with display.paused():
                     output.write(outcome)
                     tally.add(outcome)
     tally.conclude(chosen, time.perf_counter() - started_s)
-    return _FAILED if tally.failed else 0
+    return tally.exit_code
 
 
 def _settings(order: Order, registry: Registry) -> Settings:
@@ -70,8 +75,10 @@ def _sampler_options(order: Order, settings: Settings, registry: Registry) -> di
     name = settings.sampler
     known = registry.find("samplers", settings.plugin_name("samplers", name)).model_fields
     options: dict[str, Any] = {}
-    if order.frames is not None and "count" in known:
-        options["count"] = order.frames
+    if order.frames is not None:
+        # As many as asked for, of a short video too, unless the distance between them is given.
+        count = "count" if "count" in known else "at_least" if order.every_s is None else ""
+        options |= {count: order.frames} if count in known else {}
     if order.every_s is not None:
         if "every_s" not in known:
             raise SettingsError(f"--every is for the sampler fixed_interval; {name} has no every_s")
@@ -87,11 +94,20 @@ def _is_plain(chosen: Chosen, uri: str) -> bool:
         return True
 
 
-def _dry_run(vidcap: Vidcap, uris: list[str], display: Display, *, single: bool) -> None:
-    expanded = (one for uri in uris for one in vidcap.chosen.source(uri).expand(uri))
-    works = [work_plain(vidcap.prepare(one)) for one in expanded]
+def _dry_run(vidcap: Vidcap, uris: list[str], tally: Tally, display: Display, *, single: bool) -> None:
+    works = list(_works(vidcap, uris, tally))
     with display.paused():
-        print(to_json(works[0] if single else works))  # noqa: T201
+        if works or not single:
+            print(to_json(works[0] if single else works))  # noqa: T201
+
+
+def _works(vidcap: Vidcap, uris: list[str], tally: Tally) -> Iterator[dict[str, Any]]:
+    for uri in uris:
+        try:
+            for one in vidcap.chosen.source(uri).expand(uri):
+                yield work_plain(vidcap.prepare(one))
+        except VidcapError as error:
+            tally.fail(uri, error)
 
 
 class Tally:
@@ -99,8 +115,16 @@ class Tally:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self.videos = self.failed = self.frames = 0
+        self.videos = self.frames = 0
+        self._codes: list[int] = []
         self._models: dict[str, None] = {}
+
+    @property
+    def exit_code(self) -> int:
+        """That of the failures where there is nothing else, 3 where some videos failed, 0 where none."""
+        if self._codes and len(self._codes) == self.videos and len(set(self._codes)) == 1:
+            return self._codes[0]
+        return _FAILED if self._codes else 0
 
     def note(self, *notices: str) -> None:
         """Say something that is good to know."""
@@ -109,24 +133,31 @@ class Tally:
 
     def add(self, outcome: Result | Failure) -> None:
         """Count an outcome."""
-        self.videos += 1
         if isinstance(outcome, Failure):
-            self.failed += 1
-            say(f"{outcome.uri}: {outcome.error}")
+            self.fail(outcome.uri, outcome.error)
             return
+        self.videos += 1
         self.frames += outcome.coverage.sent
         self._models[str(outcome.made_by["model"])] = None
-        self.note(*(f"{outcome.uri}: {notice}" for notice in outcome.notices))
+        self.note(*(f"{one_line(outcome.uri)}: {notice}" for notice in outcome.notices))
+
+    def fail(self, uri: str, error: VidcapError) -> None:
+        """Count a video that failed, and say why."""
+        self.videos += 1
+        self._codes.append(error.exit_code)
+        _log.debug("%s failed", one_line(uri), exc_info=error)
+        say(f"{one_line(uri)}: {error}")
 
     def conclude(self, chosen: Chosen, took_s: float) -> None:
         """Say how much was done, by what, in which time: `5 frames, no model, 0.9 s`."""
-        if self._quiet or self.failed == self.videos:
+        failed_count = len(self._codes)
+        if self._quiet or failed_count == self.videos:
             return
         offline = isinstance(chosen.captioner, Offline)
         by = "no model" if offline else f"{', '.join(self._models)} by {chosen.captioner_name}"
-        failed = f" ({self.failed} failed)" if self.failed else ""
+        failed = f" ({failed_count} failed)" if failed_count else ""
         videos = f"{self.videos} videos{failed}, " if self.videos > 1 else ""
         frames = f"{self.frames} frame{'s' * (self.frames != 1)}"
         if offline:
-            say(REMEDY)
-        say(f"{videos}{frames}, {by}, {took_s:.1f} s")
+            tell(REMEDY)
+        tell(f"{videos}{frames}, {by}, {took_s:.1f} s")

@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from ..text import for_terminal
+from ..errors import SettingsError
+from ..text import for_terminal, one_line
 from ..types import Failure, Result
 from ..writers import to_json
 from .order import Format
@@ -32,6 +33,8 @@ class Output:
 
     def _claim(self) -> None:
         # Before anything is paid for.
+        if self._folder and self._folder.exists() and not self._folder.is_dir():
+            raise SettingsError(f"--out {self._folder} is a file: for many videos name a folder")
         folder = self._folder or (self._file.absolute().parent if self._file else None)
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
@@ -67,11 +70,12 @@ class Output:
         if isinstance(outcome, Failure):
             return None
         text = for_terminal(outcome.text)
-        return text if self._single or self._folder else f"{for_terminal(outcome.uri)}\n{text}\n"
+        return text if self._single or self._folder else f"{one_line(outcome.uri)}\n{text}\n"
 
     def _new_path(self, uri: str) -> Path:
         assert self._folder is not None  # noqa: S101 - asked for only where there is one
-        stem = _UNSAFE.sub("_", Path(uri).stem)[:_LONGEST_STEM] or "video"
+        stem = _UNSAFE.sub("_", Path(uri).stem).lstrip(".").encode()[:_LONGEST_STEM].decode(errors="ignore")
+        stem = stem or "video"
         name, number = stem, 1
         while name.lower() in self._names:
             number += 1

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..text import for_terminal
+from ..text import for_terminal, one_line
 
 if TYPE_CHECKING:
     from ..pipeline import Progress
 
 _SECRET_NAME = re.compile(r"(?i)(key|token|secret|password)$")
 _SHORTEST_SECRET = 8
+_LONGEST_NAME = 40
 
 
 def redacted(text: str) -> str:
@@ -28,8 +29,13 @@ def redacted(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print a message for a person."""
-    print(f"vidcap: {for_terminal(redacted(text))}", file=sys.stderr, flush=True)  # noqa: T201
+    """Print an error or a notice: who says it stands before it, for pipelines mix their commands' words."""
+    tell("vidcap: " + text.replace("\n", "\n  "))
+
+
+def tell(text: str) -> None:
+    """Print what a person may like to know."""
+    print(for_terminal(redacted(text)), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Display:
@@ -51,7 +57,7 @@ class Display:
     def _words(self, progress: Progress) -> str:
         step = {"open": "opening", "frames": "taking frames", "ask": "asking the model"}[progress.step]
         done = f"{self._videos_done} done, " if self._videos_done else ""
-        name = for_terminal(Path(progress.uri).name or progress.uri)
+        name = one_line(Path(progress.uri).name or progress.uri)[-_LONGEST_NAME:]
         return f"{done}{name}: {step}"
 
     @contextmanager

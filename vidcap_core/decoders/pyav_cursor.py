@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 
 av.logging.set_level(av.logging.PANIC)
 
+_MAX_PIXELS = 8192 * 4608
+"""Above 8K. A picture that claims more is refused before memory is taken for it."""
+
 # FFmpeg opens nothing by itself: no playlist, no concat script, no image sequence, no device. With
 # its defaults a file can make it read other files and reach other hosts.
 _OPTIONS = {
     "format_whitelist": "mov,matroska,webm,mpegts,mpeg,avi,flv,ogg,asf,gif,mp3,wav,flac,aac",
     "protocol_whitelist": "file",
+    # For the streams: some are decoded already to learn what they are.
+    "max_pixels": str(_MAX_PIXELS),
 }
-_MAX_PIXELS = 8192 * 4608
-"""Above 8K. A picture that claims more is refused before memory is taken for it."""
 _READ_BYTES = 1 << 17
 _REORDER_DEPTH = 17
 """H.264 and HEVC reorder 16 frames at most: the next frame in time is this near in the file."""
@@ -98,6 +101,8 @@ class Cursor:
             end = self._last_ticks_from(first)
         if end is None:
             raise DecodeError("the video stream holds no frames; is the file complete?")
+        if end < first:
+            raise DecodeError("the times in this file contradict each other: it is damaged")
         return self.seconds(first), self.seconds(end)
 
     @property
@@ -147,8 +152,10 @@ class Cursor:
             for packet in self.container.demux(self.stream):
                 if packet.size:
                     yield packet
-        except av.error.FFmpegError:
-            return  # what follows is unreadable: a truncated or damaged file ends here
+        except (av.error.FFmpegError, IndexError):
+            # What follows is unreadable: a truncated or damaged file ends here. PyAV's IndexError
+            # comes at the end of a file in which another stream has begun meanwhile.
+            return
 
     def seek(self, time_s: float) -> float:
         """Go to the last keyframe at or before a time, else to the first one; returns its time.

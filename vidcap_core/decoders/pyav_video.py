@@ -91,8 +91,9 @@ class PyAVVideo(Video):
         if abs(pick.time_s - before_s) <= pick.tolerance_s and before_s >= self.start_s:
             return before_s, False
         if pick.tolerance_s:
-            after_s = cursor.seek(pick.time_s + pick.tolerance_s)
-            if pick.time_s < after_s <= min(pick.time_s + pick.tolerance_s, self.end_s):
+            latest_s = min(pick.time_s + pick.tolerance_s, self.end_s)
+            after_s = cursor.seek(latest_s)
+            if pick.time_s < after_s <= latest_s:
                 return after_s, False
         return before_s, True
 

@@ -1,0 +1,213 @@
+"""Plugins from outside: distributions that know nothing of vidcap but its public names.
+
+The modules in `outside/` are written the way that the documentation recommends.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+from distributions import install, write_project
+
+from vidcap_core.testing import tiny_video
+
+OUTSIDE = Path(__file__).with_name("outside")
+NAMES = ("shout", "first_last", "zipped")
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def code(name: str) -> str:
+    return (OUTSIDE / f"{name}.py").read_text(encoding="utf-8")
+
+
+def command(site: Path, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("VIDCAP_")}
+    clean.pop("INFERENCE_API_KEY", None)
+    return subprocess.run(
+        [sys.executable, "-m", "vidcap_core", *words],
+        cwd=folder,
+        env={**clean, "PYTHONPATH": str(site), **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def result(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert run.returncode == 0, run.stderr
+    parsed: dict[str, Any] = json.loads(run.stdout)
+    return parsed
+
+
+def asked_s(outcome: dict[str, Any]) -> list[float]:
+    return [frame["asked_s"] for frame in outcome["items"][0]["evidence"]]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the three are installed."""
+    site = tmp_path_factory.mktemp("site")
+    for name in NAMES:
+        install(write_project(tmp_path_factory.mktemp("projects"), name, code(name)), site)
+    return site
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_video(tmp_path_factory.mktemp("clips") / "clip.mp4").path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, clip: Path) -> Path:
+    """Where the command is run: with a clip, and an archive of two clips and a text."""
+    shutil.copy(clip, tmp_path / "clip.mp4")
+    with ZipFile(tmp_path / "clips.zip", "w") as archive:
+        archive.write(clip, "one.mp4")
+        archive.write(clip, "two.mp4")
+        archive.writestr("notes.txt", "no video")
+    return tmp_path
+
+
+@pytest.fixture
+def vidcap(site: Path, folder: Path) -> Run:
+    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return command(site, folder, *words, **variables)
+
+    return run
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_that_an_author_imports_is_public(name: str) -> None:
+    modules = set()
+    for node in ast.walk(ast.parse(code(name))):
+        if isinstance(node, ast.ImportFrom):
+            modules.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+    assert {one for one in modules if one.split(".")[0] not in sys.stdlib_module_names} == {"vidcap_core"}
+
+
+@pytest.mark.parametrize("name", ["shout", "first_last"])
+def test_a_plugin_is_short(name: str) -> None:
+    assert len(code(name).splitlines()) <= 30
+
+
+def test_chosen_by_a_word_on_the_command_line(vidcap: Run) -> None:
+    words = ("zip://clips.zip!one.mp4", "--captioner", "shout", "--sampler", "first_last")
+    run = vidcap("caption", *words)
+    assert (run.returncode, run.stdout) == (0, "2 FRAMES!\n")
+    outcome = result(vidcap("caption", *words, "--format", "json"))
+    assert outcome["uri"] == "zip://clips.zip!one.mp4"
+    assert asked_s(outcome) == [0.0, 5.0]
+    assert [frame["time_s"] for frame in outcome["items"][0]["evidence"]] == [0.0, 4.9]
+    made_by = outcome["made_by"]
+    assert [made_by[kind]["plugin"] for kind in ("source", "sampler", "captioner")] == [
+        "zipped",
+        "first_last",
+        "shout",
+    ]
+
+
+def test_chosen_and_set_in_a_file(vidcap: Run, folder: Path) -> None:
+    (folder / "vidcap.toml").write_text(
+        """
+        sampler = "first_last"
+        captioner = "scream"
+
+        [samplers.first_last]
+        inset_s = 1.0
+
+        [captioners.scream]
+        use = "shout"
+        marks = 3
+        """,
+        encoding="utf-8",
+    )
+    outcome = result(vidcap("caption", "clip.mp4", "--format", "json"))
+    assert asked_s(outcome) == [1.0, 4.0]
+    assert outcome["items"][0]["value"]["caption"] == "2 FRAMES!!!"
+    assert outcome["made_by"]["captioner"]["name"] == "scream"
+    # The options of what is not chosen stay where they are, and are checked all the same.
+    assert vidcap("caption", "clip.mp4", "--captioner", "shout").stdout == "2 FRAMES!\n"
+    wrong = vidcap("caption", "clip.mp4", "--sampler", "uniform", VIDCAP_SAMPLERS__FIRST_LAST__INSET="2")
+    assert wrong.returncode == 4
+    assert "VIDCAP_SAMPLERS__FIRST_LAST__INSET" in wrong.stderr
+    assert "did you mean 'inset_s'?" in wrong.stderr
+
+
+def test_chosen_and_set_by_variables(vidcap: Run) -> None:
+    run = vidcap(
+        "caption",
+        "clip.mp4",
+        VIDCAP_CAPTIONER="shout",
+        VIDCAP_SAMPLER="first_last",
+        VIDCAP_CAPTIONERS__SHOUT__MARKS="2",
+    )
+    assert run.stdout == "2 FRAMES!!\n"
+
+
+def test_an_archive_stands_for_its_videos(vidcap: Run) -> None:
+    run = vidcap("caption", "zip://clips.zip", "--captioner", "shout", "--frames", "3", "--format", "jsonl")
+    assert run.returncode == 0, run.stderr
+    outcomes = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [outcome["uri"] for outcome in outcomes] == ["zip://clips.zip!one.mp4", "zip://clips.zip!two.mp4"]
+    assert {outcome["items"][0]["value"]["caption"] for outcome in outcomes} == {"3 FRAMES!"}
+
+
+def test_what_a_source_misses_is_a_failure_of_that_video(vidcap: Run) -> None:
+    run = vidcap("caption", "zip://clips.zip!three.mp4", "clip.mp4", "--captioner", "shout", "-q")
+    assert run.returncode == 3
+    assert "clips.zip holds no 'three.mp4'" in run.stderr
+    assert "5 FRAMES!" in run.stdout
+
+
+def test_two_sources_that_claim_the_same(site: Path, folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "site"
+    rival = code("zipped").replace("Zipped", "Unzip").replace("zipped", "unzip")
+    install(write_project(tmp_path / "projects", "unzip", rival), other)
+    words = ("caption", "zip://clips.zip!one.mp4", "--captioner", "shout", "--frames", "3")
+    both = Path(f"{site}{os.pathsep}{other}")
+    tie = command(both, folder, *words)
+    assert tie.returncode != 0
+    assert tie.stdout == ""
+    assert "unzip (unzip)" in tie.stderr
+    assert "zipped (zipped)" in tie.stderr
+    assert "--source" in tie.stderr
+    outcome = result(command(both, folder, *words, "--source", "unzip", "--format", "json"))
+    assert outcome["made_by"]["source"]["name"] == "unzip"
+
+
+def test_a_misspelt_name(vidcap: Run) -> None:
+    run = vidcap("caption", "clip.mp4", "--captioner", "shuot")
+    assert run.returncode == 4
+    assert "no captioner named 'shuot'; did you mean 'shout'?" in run.stderr
+
+
+@pytest.mark.slow
+def test_built_and_installed_for_real(tmp_path: Path, folder: Path) -> None:
+    uv = shutil.which("uv")
+    if uv is None:
+        pytest.skip("needs uv")
+    projects = [str(write_project(tmp_path / "projects", name, code(name))) for name in NAMES]
+    site = tmp_path / "installed"
+    options = ["--offline", "--quiet", "--no-deps", "--python", sys.executable, "--target", str(site)]
+    done = subprocess.run(
+        [uv, "pip", "install", *options, *projects], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode and "cache" in done.stderr:
+        pytest.skip("needs hatchling in uv's cache")
+    assert done.returncode == 0, done.stderr
+    words = ("--captioner", "shout", "--sampler", "first_last")
+    assert command(site, folder, "caption", "zip://clips.zip!two.mp4", *words).stdout == "2 FRAMES!\n"
