@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,40 @@ def chosen_with() -> Callable[..., Chosen]:
         return choose(Settings.load(settings), Registry.load(), given or Given(), asks=False)
 
     return make
+
+
+def left_behind() -> list[str]:
+    """The decoders' processes and vidcap's threads that are alive."""
+    threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("vidcap")]
+    return threads + [f"process {pid}" for pid in children_of(os.getpid())]
+
+
+def children_of(parent: int) -> list[int]:
+    """The processes of a parent that run, of this program or of another."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            state, owner = entry.read_text().rpartition(")")[2].split()[:2]
+            if int(owner) == parent and state != "Z":
+                found.append(int(entry.parent.name))
+    return found
+
+
+@pytest.fixture
+def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+    """Check that neither thread nor process nor temporary file outlives the test."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    before = left_behind()
+
+    def left() -> list[str]:
+        return [one for one in left_behind() if one not in before] + [
+            str(file) for file in temporary.iterdir()
+        ]
+
+    yield left
+    deadline_s = time.monotonic() + 5
+    while left() and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert left() == []

@@ -6,19 +6,21 @@ import os
 import pickle
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import Field, ValidationError, field_validator
 
 import vidcap_core
 from vidcap_core.captioners.openai_compatible import OpenAICompatible
 from vidcap_core.chosen import Chosen, Given, choose
 from vidcap_core.errors import PluginError, SettingsError, SourceError
-from vidcap_core.layers import Text
+from vidcap_core.layers import Layer, Text, laid
 from vidcap_core.plugin import Claim, Plugin, Sampler, Source
 from vidcap_core.registry import Installed, Registry
 from vidcap_core.samplers.even import UniformSampler
@@ -28,6 +30,12 @@ from vidcap_core.vidcap import load_settings
 
 SECRET = "sk-live-2f9c71d0e4b84bb6"
 PROVIDERS = tomllib.loads(Path(vidcap_core.__file__).with_name("providers.toml").read_text("utf-8"))
+
+TABLES = st.dictionaries(
+    st.sampled_from("abc"),
+    st.recursive(st.integers(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
+    max_size=3,
+)
 
 Write = Callable[[str], None]
 
@@ -68,9 +76,6 @@ class Needy(Source):
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for variable in os.environ:
-        if variable.upper().startswith("VIDCAP_") or variable == "INFERENCE_API_KEY":
-            monkeypatch.delenv(variable)
 
 
 @pytest.fixture
@@ -98,6 +103,14 @@ def refusal(arguments: dict[str, Any] | None = None) -> str:
     with pytest.raises(SettingsError) as caught:
         choose(Settings.load(arguments), Registry.load(), asks=False)
     return str(caught.value)
+
+
+def leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, (*above, name))
+        else:
+            yield (*above, name), value
 
 
 def several(**options: Any) -> Several | None:
@@ -158,6 +171,14 @@ def test_tables_are_merged_across_all_layers(file: Write, env: Callable[..., Non
     assert settings.origin("samplers", "fixed_interval", "at_least") == origin
     assert settings.origin("samplers", "fixed_interval", "every_s") == "vidcap.toml"
     assert settings.origin("samplers", "uniform", "count") == "an argument"
+
+
+@given(st.lists(TABLES, min_size=1, max_size=4))
+def test_the_origin_of_a_value_is_the_layer_that_it_stands_in(tables: list[dict[str, Any]]) -> None:
+    layers = [Layer(str(number), table) for number, table in enumerate(tables)]
+    for path, value in leaves(laid(layers)):
+        origin = next(layer for layer in layers if layer.holds(path))
+        assert (path, value) in list(leaves(origin.values))
 
 
 def test_arguments_are_left_as_they_are(env: Callable[..., None]) -> None:

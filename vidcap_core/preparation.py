@@ -349,5 +349,5 @@ def _made_by(media: Media, chosen: Chosen, task: Task) -> dict[str, Any]:
 
 def _record(plugin: Plugin, name: str | None = None) -> dict[str, Any]:
     with blaming(plugin):  # an option may be what JSON cannot hold
-        return plugin_record(plugin, name)
-    raise AssertionError
+        record = plugin_record(plugin, name)
+    return record
