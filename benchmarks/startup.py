@@ -70,7 +70,7 @@ def render(path: Path) -> None:
         stream = out.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
         stream.codec_context.time_base = Fraction(1, RATE)
-        list(stream.encode(av.VideoFrame(WIDTH_PX, HEIGHT_PX, "yuv420p")))  # opens the codec, writes its header
+        stream.encode(av.VideoFrame(WIDTH_PX, HEIGHT_PX, "yuv420p"))  # opens the codec
         for turn in range(LOOPS):
             for data, pts, dts, is_keyframe in packets:
                 packet = av.Packet(data)

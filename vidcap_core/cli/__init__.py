@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -91,8 +92,11 @@ def caption(
     from .guard import guarded
 
     def run() -> int:
+        # What is imported stays: to look for garbage among it is a tenth of the start.
+        gc.disable()
         from . import captioning
 
+        gc.enable()
         return captioning.run(order)
 
     order = Order(

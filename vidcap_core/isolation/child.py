@@ -6,6 +6,7 @@ by number, so that several can be under way; any call may name some that are not
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import os
@@ -223,6 +224,7 @@ def main() -> None:
     calls, replies = _take_over_pipes()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     setup, _ = wire.receive(calls, _MAX_CALL_BYTES)
+    gc.disable()  # what is imported stays: to look for garbage among it is a tenth of the start
     try:
         for module in ("vidcap_core.encode", *setup["imports"]):
             importlib.import_module(module)
@@ -231,6 +233,8 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the parent tells it as a plugin's error
         wire.send(replies, _error(error))
         return
+    gc.freeze()
+    gc.enable()
     descriptors = socket.socket(fileno=setup["socket"]) if setup["socket"] is not None else None
     sandbox.limit_resources(setup["memory_bytes"])
     # Where the file itself has to be opened here, reading must stay possible.
