@@ -30,7 +30,7 @@ from vidcap_core import (
     ask,
 )
 from vidcap_core.asking import check
-from vidcap_core.preparation import identified
+from vidcap_core.composing import identified
 from vidcap_core.tasks import CAPTION
 from vidcap_core.testing import Endpoint, Fault, example_answer
 from vidcap_core.types import Rung

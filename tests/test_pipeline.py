@@ -151,8 +151,8 @@ def pipeline(clip: PaintedVideo, chosen_with: Callable[..., Chosen]) -> Iterator
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)  # noqa: ASYNC110 - threads set it
+    while not condition():  # noqa: ASYNC110 - threads set it
+        await asyncio.sleep(0.01)
 
 
 def collected(pipeline: Pipeline, uris: Iterable[str]) -> list[Outcome]:

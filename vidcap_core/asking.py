@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .composing import identified
 from .errors import InvalidAnswerError, PluginError, ProviderError, VidcapError
-from .preparation import identified
 from .tasks import Task
 from .text import as_data
 from .types import Answer, Request

@@ -15,8 +15,9 @@ from .types import Limits
 
 DEFAULT_CAPTIONER, DEFAULT_KEY = "inference", "INFERENCE_API_KEY"
 CHOOSE = (
-    f"no captioner is chosen: export {DEFAULT_KEY}=… for the default one, name one with"
-    " `captioner` (openai, offline, …), or give the `base_url` and `model` of any OpenAI-compatible server"
+    f"no captioner is chosen: export {DEFAULT_KEY}=… for the default one, choose one by its name"
+    ' (--captioner openai, in Python captioner="openai"), or give the --base-url and --model of any'
+    " OpenAI-compatible server"
 )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import dataclasses
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
@@ -18,20 +17,22 @@ from .chosen import CHOOSE, Chosen
 from .errors import AccessError, DecodeError, SettingsError, SourceError, VidcapError
 from .isolation.pool import Stop
 from .plugin import Session
-from .portal import CLOSED
-from .preparation import blaming, decoder_pool, opened, prepare_media, sample
+from .portal import CLOSED, OWN_THREAD
+from .preparation import decoder_pool, opened, prepare_media
 from .reading import read
+from .sampling import blaming, sample
 from .tasks import Task
 from .types import Answer, Failure, Image, Media, Request, Result, Work
 
 T = TypeVar("T")
+F = TypeVar("F", bound=asyncio.Future[Any])
 Stage = Literal["source", "decode", "sample", "ask"]
 
 _END = object()
-_THREAD = "vidcap-work"
+_THREAD = f"{OWN_THREAD}-work"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
     """Where a video stands. `done` of `total` counts frames while the step is `frames`."""
 
@@ -64,10 +65,8 @@ class Pipeline:
     def close(self) -> None:
         """End the decoders and the threads."""
         self._pool.close()
-        # The last reference to a Vidcap may go in one of its threads, which cannot wait for itself.
-        wait = not threading.current_thread().name.startswith(_THREAD)
-        self._decoding.shutdown(wait)
-        self._waiting.shutdown(wait)
+        self._decoding.shutdown()
+        self._waiting.shutdown()
 
     async def run(self, uris: Iterable[str], task: Task) -> AsyncGenerator[Result | Failure, None]:
         """An outcome for every video, in order, several under way at once.
@@ -124,6 +123,7 @@ class Pipeline:
 
     async def _result(self, uri: str, task: Task, session: Session) -> Result | Failure:
         stage: Stage = "source"
+        result = None
         try:
             # The media lives until the outcome: another look at it needs no second download.
             async with self._opened(uri) as media:
@@ -137,7 +137,10 @@ class Pipeline:
         except AccessError:
             raise
         except VidcapError as error:
-            return Failure(uri, _stage(error, stage), error)
+            if result is None:
+                return Failure(uri, _stage(error, stage), error)
+            # The answer is paid for: that its source could not clean up does not undo it.
+            result = dataclasses.replace(result, notices=(*result.notices, str(error)))
         errors = [item.error for item in result.items if item.error]
         return Failure(uri, "ask", errors[0]) if len(errors) == len(result.items) else result
 
@@ -182,15 +185,14 @@ class Pipeline:
     ) -> T:
         """Run on a worker thread. Cancelled, it stops what is under way there and waits for its end."""
         job = _submitted(threads, function, *args)
-        ended = asyncio.wrap_future(job)
+        future = _read(asyncio.wrap_future(job))
         try:
-            return await asyncio.shield(ended)
+            return await asyncio.shield(future)
         except asyncio.CancelledError:
             if stop is not None:
                 stop.set()
             if not job.cancel():
-                await _ended([ended])
-                ended.exception()  # it is known why; unread it would be logged
+                await _ended([future])
             raise
 
 
@@ -203,18 +205,21 @@ def _submitted(threads: Executor, function: Callable[..., T], *args: Any) -> Fut
 
 async def _outlasted(job: Future[T]) -> T:
     """The result of a job that is waited for even if who waits is cancelled."""
-    future = asyncio.wrap_future(job)
+    future = _read(asyncio.wrap_future(job))
     await _ended([future])
     return future.result()
 
 
 async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
     for task in tasks:
-        task.cancel()
+        _read(task).cancel()
     await _ended(tasks)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # nobody asks any more; unread it would be logged
+
+
+def _read(future: F) -> F:
+    """Where nobody asks any more what came of it, that is meant: asyncio would log it."""
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
 
 
 async def _ended(futures: list[Any]) -> None:

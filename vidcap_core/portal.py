@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
@@ -12,6 +13,8 @@ from typing import Any, Generic, Self, TypeVar
 T = TypeVar("T")
 
 CLOSED = "this Vidcap is closed"
+OWN_THREAD = "vidcap"
+"""What the names of vidcap's own threads begin with."""
 
 _END = object()
 
@@ -23,24 +26,31 @@ class Portal:
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         self._calls: set[_Call[Any]] = set()
-        self._thread = threading.Thread(target=self._serve, name="vidcap-loop", daemon=True)
+        self.open: weakref.WeakSet[Items[Any]] = weakref.WeakSet()
+        self._thread = threading.Thread(target=self._serve, name=f"{OWN_THREAD}-loop", daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._closing.wait())
+                runner.run(self._until_closed())
         finally:
             for call in list(self._calls):
                 call.fail(RuntimeError(CLOSED))
+
+    async def _until_closed(self) -> None:
+        await self._closing.wait()
+        # asyncio itself would close all async generators at once, also those that others stand on.
+        for call in list(self._calls):
+            call.cancel()
+        for items in list(self.open):
+            await items.shut()
 
     def close(self) -> None:
         """Cancel what is under way, end the loop and wait for its thread."""
         with suppress(RuntimeError):  # it is closed already
             self._loop.call_soon_threadsafe(self._closing.set)
-        # The last reference to whoever owns this may go in the loop's own thread.
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        self._thread.join()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine. Interrupted, by Ctrl-C say, cancel it and wait for its end.
@@ -120,6 +130,7 @@ class Items(Generic[T]):
         self._items = items
         # Closing waits for a step under way: one that was interrupted twice, or another thread's.
         self._turn = asyncio.Lock()
+        portal.open.add(self)
 
     def __iter__(self) -> Self:
         return self
@@ -132,12 +143,13 @@ class Items(Generic[T]):
 
     def close(self) -> None:
         """Stop what is under way and wait for its end."""
-        self._portal.run(self._close())
+        self._portal.run(self.shut())
 
     async def _step(self) -> T | object:
         async with self._turn:
             return await anext(self._items, _END)
 
-    async def _close(self) -> None:
+    async def shut(self) -> None:
+        """The same, in the portal's loop."""
         async with self._turn:
             await self._items.aclose()

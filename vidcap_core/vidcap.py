@@ -13,7 +13,7 @@ from .chosen import DEFAULT_CAPTIONER, Chosen, Given, choose
 from .errors import SettingsError
 from .pipeline import OnProgress, Pipeline
 from .plugin import Captioner, Decoder, Plugin, Sampler, Source
-from .portal import CLOSED, Items, Portal
+from .portal import CLOSED, OWN_THREAD, Items, Portal
 from .registry import KINDS, Registry, near_misses
 from .settings import Settings, merge
 from .tasks import CAPTION, TASKS, Task
@@ -196,6 +196,12 @@ def _task(task: Task | str) -> Task:
 def _close(pipeline: Pipeline, portals: list[Portal], process: int) -> None:
     if os.getpid() != process:
         return  # a fork has no threads to end, and the decoders are another's
-    for portal in portals:
-        portal.close()
-    pipeline.close()
+    if threading.current_thread().name.startswith(OWN_THREAD):
+        # Garbage is collected in any thread, and one of vidcap's own cannot wait for its end.
+        threading.Thread(target=_close, args=(pipeline, portals, process)).start()
+        return
+    try:
+        for portal in portals:
+            portal.close()
+    finally:  # also where a second Ctrl-C ends the waiting
+        pipeline.close()

@@ -75,10 +75,8 @@ def _sampler_options(order: Order, settings: Settings, registry: Registry) -> di
     name = settings.sampler
     known = registry.find("samplers", settings.plugin_name("samplers", name)).model_fields
     options: dict[str, Any] = {}
-    if order.frames is not None:
-        # As many as asked for, of a short video too, unless the distance between them is given.
-        count = "count" if "count" in known else "at_least" if order.every_s is None else ""
-        options |= {count: order.frames} if count in known else {}
+    if order.frames is not None and "count" in known:
+        options["count"] = order.frames
     if order.every_s is not None:
         if "every_s" not in known:
             raise SettingsError(f"--every is for the sampler fixed_interval; {name} has no every_s")

@@ -59,7 +59,7 @@ def _told(error: Exception) -> int:
             say(_disk(error))
             return DISK
     say(f"a bug in vidcap: {type(error).__name__}: {error}")
-    say("please report it with what --debug prints: https://github.com/vidcap/vidcap/issues")
+    say("please report it, with what --debug prints")
     return BUG
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,14 +46,18 @@ class Display:
         self._bar = None if quiet or not sys.stderr.isatty() else _bar()
         self._row = self._bar.add_task("starting", total=None) if self._bar else None
         self._videos_done = 0
+        self._lock = threading.Lock()
 
     def __call__(self, progress: Progress) -> None:
         """Take note of progress; called from any thread."""
-        self._videos_done += progress.step == "done"
-        if self._bar is None or self._row is None or progress.step == "done":
-            return
-        total = progress.total or None
-        self._bar.update(self._row, description=self._words(progress), completed=progress.done, total=total)
+        with self._lock:
+            self._videos_done += progress.step == "done"
+            if self._bar is None or progress.step == "done":
+                return
+            # A new row: of one that had a total, rich cannot be told that it has none any more.
+            self._bar.remove_task(self._row)
+            total = progress.total or None
+            self._row = self._bar.add_task(self._words(progress), total=total, completed=progress.done)
 
     def _words(self, progress: Progress) -> str:
         step = {"open": "opening", "frames": "taking frames", "ask": "asking the model"}[progress.step]
