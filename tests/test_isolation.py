@@ -695,6 +695,8 @@ def test_facts_are_checked(wrong: dict[str, Any]) -> None:
         ("scan", {"time_s": 0, "shape": [2, 4, 3]}, bytes(24)),
         ("scan", {"time_s": {}, "shape": [2, 4]}, bytes(8)),
         ("images", {"time_s": 0, "width_px": 1, "height_px": 1}, b"<html>"),
+        ("images", {"time_s": 0, "width_px": 16_000, "height_px": 1}, b"\xff\xd8"),
+        ("images", {"time_s": 0, "width_px": 1, "height_px": 1}, b"\xff\xd8" + b"0" * 100_000),
         ("images", {"time_s": 0}, b"\xff\xd8"),
         ("images", {"width_px": 1, "height_px": 1}, b"\xff\xd8"),
         ("packets", {}, bytes(12)),

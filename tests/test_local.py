@@ -417,3 +417,10 @@ class TestFaults:
     @pytest.mark.skipif(sys.platform != "linux", reason="only there /proc")
     def test_a_file_that_lies_about_its_size(self) -> None:
         assert opened("/proc/self/status").identity["size_bytes"] == 0
+
+
+def test_a_link_to_itself_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    found = list(LocalSource().expand(str(tmp_path)))
+    assert [Path(uri).name for uri in found] == ["a.mp4", "loop.mp4"]

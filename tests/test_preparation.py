@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from vidcap_core import (
     Chosen,
@@ -43,9 +43,12 @@ from vidcap_core import (
     read,
 )
 from vidcap_core.chosen import Given
+from vidcap_core.sources.local import LocalSource
 from vidcap_core.tasks import CAPTION
 from vidcap_core.testing import Endpoint
 from vidcap_core.testing.videos import PaintedVideo
+from vidcap_core.text import as_data
+from vidcap_core.writers import to_plain
 
 Choose = Callable[..., Chosen]
 Propose = Callable[[Video], Any]
@@ -288,12 +291,13 @@ def test_damaged_frames_are_noted(clip: PaintedVideo, tmp_path: Path, prepared: 
 
 def endlessly(video: Video) -> Iterator[Segment]:
     for number in itertools.count():
-        yield Segment(0.0, 1.0, (Pick(number * 1e-6),))
+        time_s = number * 1e-6
+        yield Segment(time_s, time_s, (Pick(time_s),))
 
 
 def nothing_for_ever(video: Video) -> Iterator[Segment]:
     while True:
-        yield Segment(0.0, 1.0, ())
+        yield Segment(0.0, 0.0, ())
 
 
 def raising(video: Video) -> Iterator[Segment]:
@@ -322,7 +326,12 @@ def one_of(pick: Any) -> Propose:
         (one_of(Pick("1")), "'proposing' chose a frame whose time_s is 1"),  # type: ignore[arg-type]
         (one_of(1.0), "'proposing' chose float, not a Pick"),
         (lambda video: None, "'proposing' failed: TypeError"),
-        (lambda video: [1, 2], "'proposing' failed: AttributeError"),
+        (lambda video: [1, 2], "'proposing' gave int, not a Segment"),
+        (
+            lambda video: [Segment(2.0, 5.0, ()), Segment(0.0, 2.0, ())],
+            "'proposing' gave the segment 0 to 2 s",
+        ),
+        (lambda video: [Segment(2.0, 1.0, ())], "'proposing' gave the segment 2 to 1 s after 0 s"),
         (raising, "'proposing' failed: KeyError: 'lost'"),
         (leaving, r"'proposing' failed: RuntimeError: it called sys.exit\(9\)"),
     ],
@@ -422,3 +431,57 @@ def test_made_by_tells_what_a_result_was_made_by(prepared: Callable[..., Work]) 
     assert made_by["captioner"]["name"] == "offline"
     assert made_by["identity"]["size_bytes"] > 0
     assert len(made_by["prompt_sha256"]) == 64
+
+
+class Renaming(LocalSource):
+    """A source that calls its videos what its service calls them."""
+
+    name = "renaming"
+
+    @contextmanager
+    def open(self, uri: str, want: Want) -> Iterator[Media]:
+        with super().open(uri, want) as media:
+            yield dataclasses.replace(media, uri="service://1")
+
+
+def test_a_video_keeps_the_name_it_was_asked_for_by(
+    clip: PaintedVideo, chosen_with: Callable[..., Chosen]
+) -> None:
+    work = prepare(str(clip.path), chosen_with(Given(source=Renaming())), CAPTION)
+    assert work.uri == str(clip.path)
+    assert work.made_by["source"]["name"] == "renaming"
+
+
+@pytest.mark.parametrize("label", ["Frame {n}:", "{", "{0}", "{number.x}"])
+def test_a_label_that_cannot_be_filled_is_refused(label: str) -> None:
+    with pytest.raises(SettingsError, match="the label of task 'caption' may hold"):
+        dataclasses.replace(CAPTION, label=label)
+
+
+@pytest.mark.parametrize("token", ["<|im_end|>", "<image>", "[INST]", "[gMASK]", "]~b]", "<#x#>", "</s>"])
+def test_no_special_token_is_left(token: str) -> None:
+    assert token not in as_data(f"a {token} b", 100)
+
+
+class Place(BaseModel):
+    title: str = "?"
+    score: float = 0.0
+
+
+class Places(BaseModel):
+    places: list[Place]
+
+
+def test_schemas_are_in_the_strict_form() -> None:
+    schema = dataclasses.replace(CAPTION, answer=Places).schema
+    place = schema["$defs"]["Place"]
+    assert schema["required"] == ["places"]
+    assert schema["additionalProperties"] is place["additionalProperties"] is False
+    assert place["required"] == ["title", "score"]
+    assert place["properties"] == {"title": {"type": "string"}, "score": {"type": "number"}}
+
+
+def test_numbers_that_are_not_ours_are_not_rounded() -> None:
+    assert to_plain(Place(score=1.23e-8))["score"] == 1.23e-8
+    assert to_plain({"every_s": 2e-7}) == {"every_s": 2e-7}
+    assert to_plain(Pick(0.1 + 0.2))["time_s"] == 0.3

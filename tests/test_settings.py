@@ -20,11 +20,11 @@ import vidcap_core
 from vidcap_core.captioners.openai_compatible import OpenAICompatible
 from vidcap_core.chosen import Chosen, Given, choose
 from vidcap_core.errors import PluginError, SettingsError, SourceError
-from vidcap_core.layers import Layer, Text, laid
+from vidcap_core.layers import Layer, Text, laid, merge, nested, parse_assignment
 from vidcap_core.plugin import Claim, Plugin, Sampler, Source
 from vidcap_core.registry import Installed, Registry
 from vidcap_core.samplers.even import UniformSampler
-from vidcap_core.settings import Settings, merge, nested, parse_assignment
+from vidcap_core.settings import Settings
 from vidcap_core.sources.local import LocalSource
 from vidcap_core.vidcap import load_settings
 
@@ -574,7 +574,7 @@ def test_tables_for_what_is_not_there(file: Write) -> None:
         "the table samplers.unifrom is for no installed sampler; did you mean 'uniform'?",
         "the table captioners.opneai is for no installed captioner; did you mean 'openai'?",
     )
-    assert "no sampler named 'by_the_moon'" in refusal({"sampler": "by_the_moon"})
+    assert "no sampler named 'by_the_moon' is installed, and the table" in refusal({"sampler": "by_the_moon"})
 
 
 # What is chosen
@@ -737,3 +737,26 @@ def test_a_provider(name: str) -> None:
 
 def test_providers_chooses_nothing() -> None:
     assert PROVIDERS.keys() == {"captioners"}
+
+
+@pytest.mark.parametrize("limits", [{"side_px": 0}, {"max_images": 0}, {"max_body_bytes": -1}, {"rungs": []}])
+def test_limits_that_nothing_fits_are_refused(limits: dict[str, Any]) -> None:
+    said = refusal({"captioner": "inference", "captioners": {"inference": {"limits": limits}}})
+    assert "captioners.inference.limits" in said
+
+
+@pytest.mark.parametrize("name", ["_env_file", "_cli_parse_args", "_secrets_dir"])
+def test_no_file_reaches_behind_the_settings(name: str, file: Write) -> None:
+    file(f"{name} = true")
+    assert f"unknown setting {name!r}" in refusal()
+
+
+def test_what_kubernetes_sets_beside_a_service_is_no_setting(env: Callable[..., None]) -> None:
+    address = "tcp://10.0.0.1:80"
+    env(VIDCAP_PORT=address, VIDCAP_SERVICE_HOST="10.0.0.1", VIDCAP_PORT_80_TCP_ADDR="10.0.0.1")
+    assert Settings.load().max_frames == 16
+
+
+def test_a_nickname_without_use_is_told_what_it_lacks(file: Write) -> None:
+    file("captioner = 'lab'\n[captioners.lab]\nmodel = 'm'")
+    assert "the table captioners.lab has no `use`" in refusal()

@@ -83,6 +83,29 @@ def test_one_caption_of_a_folder_is_a_clear_error(vidcap: Vidcap, clips: Path) -
         vidcap.caption(clips)
 
 
+def test_a_folder_is_refused_before_anything_is_paid_for(endpoint: Endpoint, clips: Path) -> None:
+    with Vidcap(base_url=endpoint.base_url, model="m") as asking, pytest.raises(SettingsError):
+        asking.caption(clips)
+    assert endpoint.requests == []
+
+
+def test_a_plugin_without_a_name_is_refused() -> None:
+    class Nameless(UniformSampler):
+        name = ""
+
+    with pytest.raises(SettingsError, match=r"Nameless has no name: write name = "):
+        Vidcap(sampler=Nameless())
+
+
+def test_a_result_counts_its_requests(clip: PaintedVideo) -> None:
+    with (
+        Endpoint(faults=[Fault.status(503, retry_after="0"), Fault.prose()]) as endpoint,
+        Vidcap(base_url=endpoint.base_url, model="m") as asking,
+    ):
+        result = asking.caption(clip.path)
+    assert result.requests == len(endpoint.requests) == 3
+
+
 def test_objects_and_settings_give_the_same_result(clip: PaintedVideo) -> None:
     def plain(**choice: Any) -> dict[str, Any]:
         with Vidcap(**choice) as vidcap:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .samplers.even import UniformSampler as UniformSampler
     from .settings import Settings as Settings
     from .sources.local import LocalSource as LocalSource
+    from .tasks import CAPTION as CAPTION
     from .tasks import Task as Task
     from .types import Answer as Answer
     from .types import ByteRanges as ByteRanges
@@ -100,7 +101,7 @@ _HOMES = {
     "samplers.even": ("FixedIntervalSampler", "UniformSampler"),
     "settings": ("Settings",),
     "sources.local": ("LocalSource",),
-    "tasks": ("Task",),
+    "tasks": ("CAPTION", "Task"),
     "types": (
         "Answer",
         "ByteRanges",

@@ -133,6 +133,11 @@ def _captioner_name(settings: Settings, *, asks: bool, offline_will_do: bool) ->
 def _built(settings: Settings, registry: Registry, kind: str, name: str) -> Any:
     plugin_name, nicknames = settings.plugin_name(kind, name), _nicknames(settings, kind)
     if plugin_name == name:
+        if settings.options(kind, name) and name not in registry.kind(kind):
+            raise SettingsError(
+                f"no {kind[:-1]} named {name!r} is installed, and the table {kind}.{name} has no `use`:"
+                f" if it is a nickname, write there whose ({', '.join(sorted(registry.kind(kind)))})"
+            )
         return _make(settings, kind, name, registry.find(kind, name, nicknames))
     try:
         plugin = registry.find(kind, plugin_name)

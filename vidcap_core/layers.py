@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Any
 from .errors import SettingsError
 
 PREFIX = "VIDCAP_"
+_KUBERNETES = re.compile(r"VIDCAP_(SERVICE_(HOST|PORT)|PORT)(_[A-Z0-9_]+)?")
+"""What Kubernetes sets in every pod beside a service that is called vidcap."""
 
 
 class Text(str):
@@ -60,7 +63,7 @@ def environment(variables: Mapping[str, str]) -> list[Layer]:
     found = {
         name: name[len(PREFIX) :].lower().split("__")
         for name, text in variables.items()
-        if name.upper().startswith(PREFIX) and text
+        if name.upper().startswith(PREFIX) and text and not _KUBERNETES.fullmatch(name)
     }
     precise_first = sorted(found, key=lambda name: (-len(found[name]), name))
     return [Layer(name, nested(found[name], Text(variables[name]))) for name in precise_first]

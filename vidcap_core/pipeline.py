@@ -29,6 +29,8 @@ F = TypeVar("F", bound=asyncio.Future[Any])
 Stage = Literal["source", "decode", "sample", "ask"]
 
 _END = object()
+_KEPT = 4
+"""Outcomes that may wait for their turn, for each video under way."""
 _THREAD = f"{OWN_THREAD}-work"
 
 
@@ -76,26 +78,44 @@ class Pipeline:
         be asked at all. Ends early, and leaves nothing behind, when it is closed.
         """
         # A task group around a yield would cancel whoever iterates, see PEP 789.
-        under_way: deque[asyncio.Task[Result | Failure]] = deque()
+        outcomes: deque[asyncio.Task[Result | Failure]] = deque()
         finding: deque[asyncio.Task[str | Failure | object]] = deque()
         listed, is_listed = self._listed(uris), False
+        most, most_kept = self.chosen.settings.concurrency, self.chosen.settings.concurrency * _KEPT
         async with self._session() as session:
             try:
-                while under_way or not is_listed:
-                    if not (finding or is_listed) and len(under_way) < self.chosen.settings.concurrency:
+                while outcomes or not is_listed:
+                    if outcomes and outcomes[0].done():
+                        yield outcomes.popleft().result()
+                        continue
+                    under_way = [outcome for outcome in outcomes if not outcome.done()]
+                    # What is done waits for its turn, and keeps the others from nothing, up to a bound.
+                    has_room = len(under_way) < most and len(outcomes) < most_kept
+                    if has_room and not (finding or is_listed):
                         found = self._in_thread(self._waiting, next, listed, _END)
                         finding.append(asyncio.create_task(found))
-                    awaited = [*finding, *islice(under_way, 1)]
-                    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait([*finding, *under_way], return_when=asyncio.FIRST_COMPLETED)
                     if finding and finding[0].done():
                         one = finding.popleft().result()
                         is_listed = one is _END
                         if not is_listed:
-                            under_way.append(asyncio.create_task(self._outcome(one, task, session)))
-                    if under_way and under_way[0].done():
-                        yield under_way.popleft().result()
+                            outcomes.append(asyncio.create_task(self._outcome(one, task, session)))
+            except AccessError:
+                # No more requests; but what was answered is paid for.
+                for outcome in outcomes:
+                    if outcome.done() and not outcome.exception():
+                        yield outcome.result()
+                raise
             finally:
-                await _cancelled([*finding, *under_way])
+                await _cancelled([*finding, *outcomes])
+
+    async def only(self, uri: str) -> str | Failure:
+        """The one video that a URI stands for. Raises SettingsError where it stands for several."""
+        listed: Iterator[str | Failure] = islice(self._listed([uri]), 2)
+        found = await self._in_thread(self._waiting, lambda: list(listed))
+        if len(found) > 1:
+            raise SettingsError(f"{uri} is more than one video: use run() for many")
+        return found[0]
 
     async def prepare(self, uri: str, task: Task) -> Work:
         """All that would be asked about one video. Raises VidcapError."""
@@ -109,10 +129,15 @@ class Pipeline:
 
     def _listed(self, uris: Iterable[str]) -> Iterator[str | Failure]:
         for uri in uris:
+            is_empty = True
             try:
                 source = self.chosen.source(uri)
                 with blaming(source):
-                    yield from map(str, source.expand(uri))
+                    for one in source.expand(uri):
+                        is_empty = False
+                        yield str(one)
+                if is_empty:
+                    raise SourceError("it stands for no video at all")
             except VidcapError as error:
                 yield Failure(uri, "source", error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -14,7 +15,7 @@ from .composing import compose
 from .errors import PluginError
 from .isolation.pool import DecoderPool, Stop
 from .plugin import Plugin
-from .sampling import OnImage, blaming, sample
+from .sampling import OnImage, blaming, sample, side_px
 from .tasks import Task
 from .types import Media, Want, Work
 from .version import __version__
@@ -35,14 +36,16 @@ def opened(uri: str, chosen: Chosen) -> Iterator[Media]:
     """A video, made readable by its source. Raises VidcapError."""
     source = chosen.source(uri)
     settings = chosen.settings
-    want = Want(chosen.limits.side_px, settings.start_s, settings.end_s)
+    # Most videos are 16:9; a source chooses before it knows.
+    want = Want(side_px(chosen.limits, 16, 9), settings.start_s, settings.end_s)
     resources = ExitStack()
     try:
         with blaming(source):
             media = resources.enter_context(source.open(uri, want))
         if not isinstance(media, Media):
             raise PluginError(f"source {source.name!r} opened {type(media).__name__}, not Media")
-        yield media
+        # Whatever its source calls it: results are found by what was asked for.
+        yield dataclasses.replace(media, uri=uri)
     finally:
         with blaming(source):
             resources.close()

@@ -26,6 +26,7 @@ def read(work: Work, answers: Sequence[Answer | VidcapError], task: Task, *, ask
         ),
         coverage=work.coverage,
         usage=usage if given else Usage(),
+        requests=sum(answer.requests for answer in given),
         timings=Timings(prepare_s=work.prepare_s, ask_s=ask_s),
         made_by={**work.made_by, "model": given[0].model if given else None, "rung": work.requests[0].rung},
         notices=work.notices,

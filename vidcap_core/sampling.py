@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .chosen import Chosen, foreign
 from .composing import LABEL_BYTES, most_text_bytes
@@ -16,10 +16,12 @@ from .fit import coverage, thin
 from .isolation.pool import DecoderPool, Stop
 from .plugin import Plugin, Sampler
 from .text import clock
-from .types import Coverage, Image, Limits, Media, Pick
+from .types import Coverage, Image, Limits, Media, Pick, Segment
 
 if TYPE_CHECKING:
     from .video import Video
+
+T = TypeVar("T")
 
 _MOST_PICKS = 100_000
 """What a sampler may propose; a sampler that proposes without end would fill the memory."""
@@ -43,6 +45,16 @@ def blaming(plugin: Plugin) -> Iterator[None]:
         raise foreign(error, plugin) from error
     except SystemExit as error:
         raise foreign(RuntimeError(f"it called sys.exit({error})"), plugin) from error
+
+
+def _blaming_each(items: Iterator[T], plugin: Plugin) -> Iterator[T]:
+    """The same for an iterator that a plugin gave; not for who takes its items."""
+    while True:
+        with blaming(plugin):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
 
 
 class Sampled:
@@ -72,7 +84,8 @@ def sample(
         most = min(chosen.settings.max_frames, limits.max_images or chosen.settings.max_frames)
         picks = thin(proposed, most, video.start_s, video.end_s)
         images = []
-        for image in video.images(picks, side_px(limits, video.width_px, video.height_px)):
+        made = video.images(picks, side_px(limits, video.width_px, video.height_px))
+        for image in _blaming_each(made, chosen.decoder):
             images.append(image)
             on_image(len(images), len(picks))
         facts = _facts(whole, video)
@@ -122,7 +135,10 @@ def _window(video: Video, chosen: Chosen) -> Video:
 def _proposed(sampler: Sampler, video: Video, stop: Stop) -> list[Pick]:
     picks: list[Pick] = []
     with blaming(sampler):
+        end_s = video.start_s
         for count, segment in enumerate(sampler.segments(video)):
+            _check_segment(segment, sampler, end_s)
+            end_s = segment.end_s
             # Python code cannot be stopped from outside, only between its steps.
             stop.check()
             picks += islice(segment.picks, _MOST_PICKS + 1)
@@ -138,6 +154,16 @@ def _proposed(sampler: Sampler, video: Video, stop: Stop) -> list[Pick]:
         if later.time_s < earlier.time_s:
             raise PluginError(f"sampler {sampler.name!r} does not go forward: {later.time_s:g} s comes late")
     return picks
+
+
+def _check_segment(segment: Any, sampler: Sampler, after_s: float) -> None:
+    if not isinstance(segment, Segment):
+        raise PluginError(f"sampler {sampler.name!r} gave {type(segment).__name__}, not a Segment")
+    if not after_s - _SLACK_S <= segment.start_s <= segment.end_s:
+        raise PluginError(
+            f"sampler {sampler.name!r} gave the segment {segment.start_s:g} to {segment.end_s:g} s"
+            f" after {after_s:g} s: segments go forward and do not overlap"
+        )
 
 
 def _check_pick(pick: Any, sampler: Sampler, video: Video) -> None:

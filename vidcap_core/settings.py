@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -23,14 +24,12 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from . import layers
 from .errors import SettingsError
 from .layers import Layer, Text
-from .layers import merge as merge
-from .layers import nested as nested
-from .layers import parse_assignment as parse_assignment
 from .plugin import NAME_PATTERN
 from .registry import near_misses
 
@@ -117,7 +116,7 @@ class Settings(BaseSettings):
             dataclasses.replace(layers.toml(_PROVIDERS), origin=_PROVIDERS.name),
         )
         try:
-            settings = _settled(lambda values: cls(**values), layers.laid(read))
+            settings = _settled(cls._of, layers.laid(read))
         except ValidationError as error:
             raise _Faults(error, cls, "setting", read).explained() from None
         settings._layers = read
@@ -132,8 +131,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what `load` has read: the sources of pydantic-settings ignore what is misspelt."""
-        return (init_settings,)
+        """Take what `load` has read; the other sources of pydantic-settings ignore what is misspelt."""
+        return init_settings, _Laid(settings_cls)
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Self:
+        token = _laid.set(values)
+        try:
+            return cls()
+        finally:
+            _laid.reset(token)
 
     def origin(self, *path: str) -> str:
         """Where a value came from: an argument, a variable, a file; `default` where nowhere."""
@@ -160,6 +167,19 @@ class Settings(BaseSettings):
             if not chosen and all(fault["type"] == "missing" for fault in error.errors(include_input=False)):
                 return None
             raise _Faults(error, plugin, "option", self._layers, (kind, name)).explained() from None
+
+
+_laid: ContextVar[Mapping[str, Any]] = ContextVar("_laid", default={})  # noqa: B039 - never changed
+
+
+class _Laid(PydanticBaseSettingsSource):
+    """The layers, laid over each other."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return _laid.get().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(_laid.get())
 
 
 def _origin(read: tuple[Layer, ...], path: tuple[str, ...]) -> str:

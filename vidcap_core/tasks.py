@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from .errors import InvalidAnswerError
+from .errors import InvalidAnswerError, SettingsError
 from .types import Rung
 
 
@@ -39,13 +39,19 @@ class Task:
     answer: type[BaseModel]
     label: str = "Frame {number} of {count}, at {time}:"
     """Stands before each frame; empty for models that lose the thread by text between images."""
-    scope: Literal["video"] = "video"
-    """What one request is about."""
+
+    def __post_init__(self) -> None:
+        try:
+            self.label.format(number=1, count=1, time="")
+        except (LookupError, ValueError, AttributeError) as error:
+            raise SettingsError(
+                f"the label of task {self.name!r} may hold {{number}}, {{count}} and {{time}}: {error!r}"
+            ) from None
 
     @property
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the answer."""
-        schema: dict[str, Any] = _untitled(self.answer.model_json_schema())
+        """JSON Schema of the answer, in the strict form that endpoints enforce."""
+        schema: dict[str, Any] = _strict(self.answer.model_json_schema())
         return schema
 
     def system(self, rung: Rung) -> str:
@@ -130,12 +136,22 @@ CAPTION = Task(
 )
 
 
-def _untitled(schema: Any) -> Any:
-    """A schema without the titles that pydantic makes of names: they cost tokens and say nothing."""
-    if isinstance(schema, dict):
-        kept = {key: value for key, value in schema.items() if key != "title" or not isinstance(value, str)}
-        return {key: _untitled(value) for key, value in kept.items()}
-    return [_untitled(one) for one in schema] if isinstance(schema, list) else schema
+def _strict(schema: Any) -> Any:
+    """A schema as strict mode wants it: every property required, no others, no defaults.
+
+    Without the titles that pydantic makes of names, too: they cost tokens and say nothing.
+    """
+    if isinstance(schema, list):
+        return [_strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {key: _strict(value) for key, value in schema.items() if key not in ("title", "default")}
+    for names in ("properties", "$defs"):
+        if names in schema:  # what stands in them are names: a property may be called title
+            strict[names] = {name: _strict(one) for name, one in schema[names].items()}
+    if "properties" in schema:
+        strict |= {"required": list(schema["properties"]), "additionalProperties": False}
+    return strict
 
 
 TASKS = {task.name: task for task in (CAPTION,)}

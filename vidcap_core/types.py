@@ -180,11 +180,19 @@ class Limits:
     fit: Literal["squash", "tiles", "patches"] = "tiles"
     side_px: int = 1024
     rungs: tuple[Rung, ...] = ("json_schema",)
-    """How the endpoint can be asked for structured output, the best first."""
+    """How the endpoint can be asked for structured output, the best first. The first is used."""
     source: str = ""
     """Where these figures come from."""
     checked: str = ""
     """The month they were looked up, YYYY-MM."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_images", "max_body_bytes", "side_px"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1")
+        if not self.rungs:
+            raise ValueError("rungs must name at least one way to ask")
 
     # pydantic reads this when the class is a plugin's option; nothing is imported for it.
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -192,7 +200,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to a model. All a captioner sees; it can be sent as JSON or to another machine."""
+    """One question to a model. All a captioner sees; it can be pickled and sent to another machine."""
 
     id: str
     """Hash of what is asked: equal requests have equal ids."""
@@ -318,9 +326,11 @@ class Result:
     items: tuple[Item, ...]
     coverage: Coverage
     usage: Usage
+    requests: int
+    """Requests that were sent for it, repairs and retries included."""
     timings: Timings
     made_by: Mapping[str, Any]
-    """Enough to derive the result again: plugins with their options, model, hashes, versions."""
+    """What made it: plugins with their options, model, hashes of prompt and file, vidcap's version."""
     notices: tuple[str, ...] = ()
 
     @property
@@ -328,7 +338,7 @@ class Result:
         """The answer as text: the field's value where the answer has one, else JSON."""
         from .writers import item_text
 
-        return "\n".join(item_text(item) for item in self.items)
+        return "\n".join(item_text(item) for item in self.items if item.error is None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""

@@ -11,11 +11,12 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 from .chosen import DEFAULT_CAPTIONER, Chosen, Given, choose
 from .errors import SettingsError
+from .layers import merge
 from .pipeline import OnProgress, Pipeline
 from .plugin import Captioner, Decoder, Plugin, Sampler, Source
 from .portal import CLOSED, OWN_THREAD, Items, Portal
 from .registry import KINDS, Registry, near_misses
-from .settings import Settings, merge
+from .settings import Settings
 from .tasks import CAPTION, TASKS, Task
 from .types import Failure, Image, Result, Work
 
@@ -37,7 +38,7 @@ class Vidcap:
 
     Methods may be called from any thread, and inside a running event loop. Decoders stay warm
     until `close`, which happens by itself at the latest when the object goes. `on_progress` is
-    called from worker threads.
+    called from several threads, the event loop's among them: it must be quick.
     """
 
     def __init__(
@@ -99,10 +100,11 @@ class Vidcap:
 
     async def acaption(self, uri: Uri) -> Result:
         """Caption one video. Raises VidcapError."""
-        async with aclosing(self.arun(uri)) as outcomes:
-            outcome = await anext(outcomes)
-            if await anext(outcomes, None) is not None:
-                raise SettingsError(f"{os.fspath(uri)} is more than one video: use run() for many")
+        self._check_open()
+        outcome: str | Result | Failure = await self._pipeline.only(os.fspath(uri))
+        if isinstance(outcome, str):
+            async with aclosing(self.arun(outcome)) as outcomes:
+                outcome = await anext(outcomes)
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
@@ -164,6 +166,8 @@ def _check_object(kind: str, plugin: object) -> None:
     if not isinstance(plugin, wanted):
         given = f"the class {plugin.__name__}" if isinstance(plugin, type) else repr(plugin)
         raise SettingsError(f"{kind} must be a name or a {wanted.__name__} object, not {given}")
+    if not plugin.name:
+        raise SettingsError(f'{type(plugin).__qualname__} has no name: write name = "…" into the class')
 
 
 def load_settings(arguments: dict[str, Any], *, model: str | None, base_url: str | None) -> Settings:

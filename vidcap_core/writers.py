@@ -21,7 +21,7 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Image):
         return _image(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: _plain_field(field.name, getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, VidcapError):
         return {"type": type(value).__name__, "message": str(value)}
     if isinstance(value, Mapping):
@@ -31,15 +31,20 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, float):
-        # To the microsecond: 1.2, not 1.2000000000000002. JSON knows no infinity.
-        return round(value, 6) if math.isfinite(value) else None
+        return value if math.isfinite(value) else None  # JSON knows no infinity
     return to_plain(value.model_dump(mode="json")) if hasattr(value, "model_dump") else value
+
+
+def _plain_field(name: str, value: Any) -> Any:
+    # Times to the microsecond: 1.2, not 1.2000000000000002. What is not ours is not rounded.
+    is_time = name.endswith("_s") and isinstance(value, float) and math.isfinite(value)
+    return round(value, 6) if is_time else to_plain(value)
 
 
 def _image(image: Image) -> dict[str, Any]:
     return {
-        "asked_s": image.asked_s,
-        "time_s": image.time_s,
+        "asked_s": round(image.asked_s, 6),
+        "time_s": round(image.time_s, 6),
         "why": image.why,
         "media_type": image.media_type,
         "width_px": image.width_px,
@@ -57,9 +62,7 @@ def to_json(value: Any, *, indent: int | None = 2) -> str:
 
 
 def item_text(item: Item) -> str:
-    """What an item says: the only field's text, else JSON; an error as such."""
-    if item.error is not None:
-        return f"[{item.error}]"
+    """What an item says: the only field's text, else JSON."""
     plain = to_plain(item.value)
     values = list(plain.values()) if isinstance(plain, dict) else []
     return values[0] if len(values) == 1 and isinstance(values[0], str) else to_json(plain)

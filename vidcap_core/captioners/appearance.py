@@ -68,6 +68,9 @@ def look(image: Image) -> Look | None:
     import simplejpeg
 
     try:
+        height_px, width_px, *_ = simplejpeg.decode_jpeg_header(image.data)
+        if (width_px, height_px) != (image.width_px, image.height_px):
+            return None  # whoever made it lied: it may claim memory for a picture of any size
         # Decoded no larger than needed: JPEG can be decoded at a fraction of its size.
         pixels = simplejpeg.decode_jpeg(image.data, min_width=2 * _GRID, min_height=2 * _GRID)
     except ValueError:

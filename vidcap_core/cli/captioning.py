@@ -10,8 +10,9 @@ from typing import Any
 from ..captioners.offline import REMEDY, Offline
 from ..chosen import Chosen, choose
 from ..errors import SettingsError, VidcapError
+from ..layers import merge, nested, parse_assignment
 from ..registry import Registry
-from ..settings import Settings, merge, nested, parse_assignment
+from ..settings import Settings
 from ..tasks import CAPTION
 from ..text import one_line
 from ..types import Failure, Result

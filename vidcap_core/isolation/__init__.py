@@ -1,1 +1,1 @@
-"""Untrusted bytes are decoded in a child process that has no keys, no files and no network."""
+"""Untrusted bytes are decoded in a child process with no keys in its environment and, on Linux, no access."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
 import math
 import os
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -33,6 +35,7 @@ _MEMORY_BYTES = 4 << 30
 _MAX_SIDE_PX = 16_384
 _MAX_BODY_BYTES = 8192 * 4608 * 3
 """A reply holds one picture at most, of the largest size that is decoded."""
+_HEADER_BYTES = 1 << 16
 _MAX_TIME_S = 1e9
 _MAX_ITEMS = 1 << 24
 """Three days at 60 frames a second. An iterator that goes on is one that never ends."""
@@ -96,8 +99,11 @@ class Child:
         """Open a video there; returns its facts. Raises OSError where the file cannot be opened."""
         by_path = self._decoder.needs_path or self._descriptors is None
         if self._descriptors is not None:
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            # It is looked at again once it is open: a pipe put in its place would block its reader.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise OSError(errno.EINVAL, "it is no regular file")
                 socket.send_fds(self._descriptors, [b"f"], [descriptor])
             finally:
                 os.close(descriptor)
@@ -237,14 +243,17 @@ class ChildVideo(Video):
     def images(self, picks: Sequence[Pick], max_side_px: int) -> Iterator[Image]:
         """The frames of `picks`, resized and encoded over there."""
         for pick, (head, data) in self._for_picks("images", picks, max_side_px=max_side_px):
+            width_px, height_px = _side(head.get("width_px")), _side(head.get("height_px"))
+            if max(width_px, height_px) > max_side_px or len(data) > 3 * width_px * height_px + _HEADER_BYTES:
+                raise DecodeError("the decoder sent a larger picture than it was asked for")
             if not data.startswith(b"\xff\xd8"):
                 raise DecodeError("the decoder sent something that is no JPEG")
             yield Image(
                 asked_s=pick.time_s,
                 time_s=_time(head, "time_s"),
                 data=data,
-                width_px=_side(head.get("width_px")),
-                height_px=_side(head.get("height_px")),
+                width_px=width_px,
+                height_px=height_px,
                 why=pick.why,
                 damaged=bool(head.get("damaged")),
             )

@@ -133,7 +133,7 @@ class DecoderPool:
 
     def _start_watch(self) -> None:
         if self._watch is None:
-            self._watch = threading.Thread(target=self._kill_the_overdue, daemon=True)
+            self._watch = threading.Thread(target=self._kill_the_overdue, name="vidcap-watch", daemon=True)
             self._watch.start()
 
     def _give_back(self, child: Child) -> None:

@@ -131,7 +131,7 @@ def _matches(base: Path, pattern: tuple[str, ...]) -> Iterator[Path]:
             walk.pop()
             continue
         path, after = folder / entry.name, _places(_after(entry, places, pattern), pattern)
-        if not entry.is_dir():
+        if not _leads_on(entry):
             if len(pattern) in after:
                 yield path
         elif after - {len(pattern)}:
@@ -139,6 +139,13 @@ def _matches(base: Path, pattern: tuple[str, ...]) -> Iterator[Path]:
                 walk.append((iter(_entries(path)), path, after))
             except SourceError:
                 yield path  # it becomes a failure of its own, instead of being passed over in silence
+
+
+def _leads_on(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _after(entry: os.DirEntry[str], places: set[int], pattern: tuple[str, ...]) -> Iterator[int]:
