@@ -138,10 +138,7 @@ def test_retry_after_is_honoured() -> None:
     assert value(answer).caption
     assert time.monotonic() - started_s >= 0.08
     # With 0 there is no wait, though it would be half a second by itself.
-    started_s = time.monotonic()
-    answer, _ = asked([Fault.rate_limited("0")] * 2, patience=Patience(3, 60.0))
-    assert value(answer).caption
-    assert time.monotonic() - started_s < 0.5
+    assert Patience().wait_s(1, ProviderError("", retryable=True, retry_after_s=0.0)) == 0.0
 
 
 def test_a_wait_that_is_too_long_is_not_waited_for() -> None:
@@ -219,12 +216,11 @@ def test_fences_are_taken_off(text: str) -> None:
     assert len(endpoint.chats) == 1
 
 
+@pytest.mark.timeout(20)  # with the square of the white space it would be minutes
 def test_endless_white_space_costs_no_time() -> None:
-    started_s = time.process_time()
     for text in ("```json\n" + " \n" * 200_000, "```" * 100_000, " " * 400_000 + "x"):
         with pytest.raises(InvalidAnswerError):
             CAPTION.parse(text)
-    assert time.process_time() - started_s < 1.0
 
 
 def test_a_truncated_answer_is_asked_for_with_twice_the_tokens() -> None:

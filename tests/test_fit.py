@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import time
 from itertools import pairwise
 
 import pytest
@@ -119,6 +118,7 @@ def test_moments_that_are_all_the_same() -> None:
     assert thin([Pick(3.0)] * 9, 4, 3.0, 3.0) == (Pick(3.0),) * 4
 
 
+@pytest.mark.timeout(20)  # with the square of the picks it would be minutes
 @pytest.mark.parametrize("kind", ["even", "crowded", "same", "worths"])
 def test_many_picks_take_no_time(kind: str) -> None:
     draw = random.Random(kind)
@@ -128,9 +128,7 @@ def test_many_picks_take_no_time(kind: str) -> None:
         "same": lambda: [Pick(0.0)] * 25_000 + [Pick(1e4)] * 25_000,
         "worths": lambda: [Pick(n / 1e6, worth=draw.random()) for n in range(50_000)],
     }[kind]()
-    begun_s = time.perf_counter()
     assert len(thin(picks, 2000, 0.0, 1e4)) == 2000
-    assert time.perf_counter() - begun_s < 2
 
 
 @given(proposals())

@@ -175,10 +175,8 @@ def test_outcomes_come_in_order_and_failures_are_values(pipeline: Make) -> None:
 
 
 def test_many_are_under_way_at_once(pipeline: Make) -> None:
-    started_s = time.monotonic()
     outcomes = collected(pipeline(captioner=Told(wait_s=0.3), concurrency=8), ["8:many"])
     assert len(outcomes) == 8
-    assert time.monotonic() - started_s < 8 * 0.3
     assert 2 < LOG["most open"] <= 8
 
 
