@@ -330,3 +330,20 @@ def test_a_faulty_captioner_is_its_authors(session: Session, words: str) -> None
 def test_errors_that_a_captioner_means_pass_unchanged() -> None:
     with pytest.raises(SettingsError, match="mine"):
         asyncio.run(ask(request_for(), CAPTION, Faulty(raises=SettingsError("mine")), QUICK))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(None, "m"), "text is no str"),  # type: ignore[arg-type]
+        (Answer("{}", "m", usage=3), "usage is no Usage"),  # type: ignore[arg-type]
+        (Answer("Seen.", "m", finish="lenght"), "finish is 'lenght', not one of stop, length"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_answer_that_is_none_is_the_plugins_fault(answer: Answer, words: str) -> None:
+    class Odd:
+        async def answer(self, request: Request) -> Answer:
+            return answer
+
+    with pytest.raises(PluginError, match=words):
+        asyncio.run(ask(request_for(), CAPTION, Odd()))

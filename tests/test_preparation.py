@@ -485,3 +485,29 @@ def test_numbers_that_are_not_ours_are_not_rounded() -> None:
     assert to_plain(Place(score=1.23e-8))["score"] == 1.23e-8
     assert to_plain({"every_s": 2e-7}) == {"every_s": 2e-7}
     assert to_plain(Pick(0.1 + 0.2))["time_s"] == 0.3
+
+
+class Opening(LocalSource):
+    """A source that opens what it is told to, whatever that is."""
+
+    name = "opening"
+    media: Any
+
+    @contextmanager
+    def open(self, uri: str, want: Want) -> Iterator[Media]:
+        yield self.media
+
+
+@pytest.mark.parametrize(
+    ("media", "words"),
+    [
+        ("clip.mp4", "opened str, not Media"),
+        (Media("a", "clip.mp4"), "location is str, not a Path"),  # type: ignore[arg-type]
+        (Media("a", Path("clip.mp4"), identity={"p": Path()}), "not ready for JSON"),  # type: ignore[dict-item]
+    ],
+)
+def test_media_that_is_none_is_the_sources_fault(
+    media: Any, words: str, chosen_with: Callable[..., Chosen]
+) -> None:
+    with pytest.raises(PluginError, match=words):
+        prepare("a", chosen_with(Given(source=Opening(media=media))), CAPTION)

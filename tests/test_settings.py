@@ -584,7 +584,7 @@ class Odd(Source):
     """A source that claims as it is told."""
 
     name = "odd"
-    claim: Any = 0
+    claim: Any = Claim.NO
 
     def claims(self, uri: str) -> Claim:
         if isinstance(self.claim, str):
@@ -602,18 +602,20 @@ def chosen_of(*sources: Source) -> Chosen:
 
 
 def test_the_strongest_claim() -> None:
-    odd = chosen_of(LocalSource(), Odd(claim=1), Odd(claim=2))
-    assert odd.source("zz://y") == Odd(claim=2)
+    odd = chosen_of(LocalSource(), Odd(claim=Claim.MAYBE), Odd(claim=Claim.YES))
+    assert odd.source("zz://y") == Odd(claim=Claim.YES)
     with pytest.raises(SettingsError, match=r"local .* and odd .* both claim this URI: .* --source"):
         odd.source("clip.mp4")
     with pytest.raises(SourceError, match="no installed source reads such a URI; installed: local"):
         chosen_of(LocalSource()).source("zz://y")
 
 
-@pytest.mark.parametrize("claim", ["text", None, 3, 0.5])
-def test_a_source_that_breaks_its_word(claim: Any) -> None:
-    with pytest.raises(PluginError, match=r"'odd' failed: (KeyError|ValueError)"):
-        chosen_of(Odd(claim=claim)).source("clip.mp4")
+@pytest.mark.parametrize("claim", ["text", None, 3, True])
+def test_a_source_that_breaks_its_word_harms_only_what_nobody_else_claims(claim: Any) -> None:
+    odd = chosen_of(Odd(claim=claim), LocalSource())
+    assert odd.source("clip.mp4").name == "local"
+    with pytest.raises(PluginError, match=r"'odd' (failed: KeyError|claims .*, which is no Claim)"):
+        odd.source("zz://y")
 
 
 def test_a_source_that_is_named_is_not_asked() -> None:

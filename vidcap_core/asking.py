@@ -6,13 +6,13 @@ import asyncio
 import dataclasses
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .composing import identified
 from .errors import InvalidAnswerError, PluginError, ProviderError, VidcapError
 from .tasks import Task
 from .text import as_data
-from .types import Answer, Request
+from .types import Answer, Request, Usage
 
 if TYPE_CHECKING:
     from .plugin import Session
@@ -116,9 +116,20 @@ async def _put(request: Request, session: Session) -> Answer:
     except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {error}"[:500]
         raise PluginError(f"the captioner failed: {said}; --debug shows where") from error
-    if not isinstance(answer, Answer):
-        raise PluginError(f"the captioner gave {type(answer).__name__}, not an Answer")
+    if fault := _fault_in(answer):
+        raise PluginError(f"the captioner gave {fault}")
     return answer
+
+
+def _fault_in(answer: Any) -> str:
+    """What a plugin's author got wrong about an answer; checked, or a refusal might pass for a caption."""
+    if not isinstance(answer, Answer):
+        return f"{type(answer).__name__}, not an Answer"
+    if not isinstance(answer.text, str) or not isinstance(answer.usage, Usage):
+        return "an Answer whose text is no str, or whose usage is no Usage"
+    if answer.finish not in (known := ("stop", "length", "filtered", "refused")):
+        return f"an Answer whose finish is {answer.finish!r}, not one of {', '.join(known)}"
+    return ""
 
 
 def _resigned(error: ProviderError, tries: int, patience: Patience) -> VidcapError:

@@ -48,8 +48,15 @@ class Chosen:
         """The source whose claim to a URI is the strongest. Raises SourceError, SettingsError."""
         if self.source_is_named:
             return self.sources[0]
-        claims = [(_claim(source, uri), source) for source in self.sources]
+        claims, faults = [], []
+        for source in self.sources:
+            try:
+                claims.append((_claim(source, uri), source))
+            except PluginError as error:
+                faults.append(error)  # it harms only what nobody else claims
         strongest = max((claim for claim, _ in claims), default=Claim.NO)
+        if faults and strongest is not Claim.YES:
+            raise faults[0]
         if strongest is Claim.NO:
             raise SourceError(f"no installed source reads such a URI; {self._sources_in_words}")
         claimants = [source for claim, source in claims if claim is strongest]
@@ -66,11 +73,12 @@ class Chosen:
 
 def _claim(source: Source, uri: str) -> Claim:
     try:
-        return Claim(source.claims(uri))
-    except VidcapError:
-        raise
+        claim = source.claims(uri)
     except Exception as error:
         raise foreign(error, source) from error
+    if not isinstance(claim, Claim):
+        raise PluginError(f"{source.name!r} claims {claim!r}, which is no Claim: NO, MAYBE or YES")
+    return claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,8 @@ def choose(
     elif found := _captioner_name(settings, asks=asks, offline_will_do=offline_will_do):
         name, captioner = found, _built(settings, registry, "captioners", found)
     sources, unready = _sources(settings, registry, given.source)
+    if captioner is not None and not isinstance(captioner.limits, Limits):
+        raise PluginError(f"captioner {captioner.name!r}: its limits are no Limits")
     return Chosen(
         settings=settings,
         sources=tuple(sources),

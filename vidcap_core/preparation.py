@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from .chosen import Chosen, plugin_record
@@ -42,13 +43,26 @@ def opened(uri: str, chosen: Chosen) -> Iterator[Media]:
     try:
         with blaming(source):
             media = resources.enter_context(source.open(uri, want))
-        if not isinstance(media, Media):
-            raise PluginError(f"source {source.name!r} opened {type(media).__name__}, not Media")
+        if fault := _fault_in(media):
+            raise PluginError(f"source {source.name!r} opened {fault}")
         # Whatever its source calls it: results are found by what was asked for.
         yield dataclasses.replace(media, uri=uri)
     finally:
         with blaming(source):
             resources.close()
+
+
+def _fault_in(media: Any) -> str:
+    """What a plugin's author got wrong about a video."""
+    if not isinstance(media, Media):
+        return f"{type(media).__name__}, not Media"
+    if not isinstance(media.location, Path) and not hasattr(media.location, "size_bytes"):
+        return f"Media whose location is {type(media.location).__name__}, not a Path"
+    try:
+        json.dumps([dict(media.identity), dict(media.details), media.title])
+    except (TypeError, ValueError) as error:
+        return f"Media whose identity, details or title is not ready for JSON: {error}"
+    return ""
 
 
 def decoder_pool(chosen: Chosen) -> DecoderPool:

@@ -106,6 +106,7 @@ class Vidcap:
             async with aclosing(self.arun(outcome)) as outcomes:
                 outcome = await anext(outcomes)
         if isinstance(outcome, Failure):
+            outcome.error.args = (f"{outcome.uri}: {outcome.error}",)
             raise outcome.error
         return outcome
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from ..errors import SettingsError
 from ..plugin import Captioner
+from ..text import clock as written
 from ..types import Answer, Limits, Request, Usage
 from .appearance import Look, colours, difference, look, runs
 
@@ -76,11 +77,19 @@ def _only_text_field(schema: Mapping[str, Any]) -> str:
 
 
 def _video(facts: Mapping[str, Any]) -> str:
-    parts = [_length(facts.get("duration_s")), *_shape(facts.get("width_px"), facts.get("height_px"))]
+    parts = [_span(facts), *_shape(facts.get("width_px"), facts.get("height_px"))]
     sound = facts.get("has_audio")
     if sound is not None:
         parts.append("with sound" if sound else "without sound")
     return ", ".join(parts)
+
+
+def _span(facts: Mapping[str, Any]) -> str:
+    """The length, of the part that is shown where that is not all."""
+    whole_s, start_s, end_s = (facts.get(name) for name in ("duration_s", "start_s", "end_s"))
+    if whole_s is None or start_s is None or end_s is None or end_s - start_s > whole_s - 0.01:
+        return _length(whole_s)
+    return f"{_length(end_s - start_s)}, from {written(start_s)} to {written(end_s)}"
 
 
 def _length(duration_s: object) -> str:

@@ -61,7 +61,7 @@ def caption(
         str | None, typer.Option(help="Any OpenAI-compatible endpoint, e.g. http://localhost:8000/v1.")
     ] = None,
     sampler: Annotated[str | None, typer.Option(help="Sampler: fixed_interval, uniform, …")] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Frames to send.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames to send, at most.")] = None,
     every: Annotated[float | None, typer.Option(help="Seconds between frames (fixed_interval).")] = None,
     start: Annotated[
         float | None,
