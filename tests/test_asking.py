@@ -315,10 +315,10 @@ class Faulty(Captioner):
 @pytest.mark.parametrize(
     ("session", "words"),
     [
-        (Faulty(raises=KeyError("lost")), "the captioner failed: KeyError: 'lost'; --debug shows where"),
-        (Faulty(raises=SystemExit(3)), "the captioner failed: SystemExit: 3"),
-        (Faulty(gives="A dog."), "the captioner gave str, not an Answer"),
-        (Faulty(), "the captioner gave NoneType, not an Answer"),
+        (Faulty(raises=KeyError("lost")), "captioner 'faulty' failed: KeyError: 'lost'; --debug shows where"),
+        (Faulty(raises=SystemExit(3)), "captioner 'faulty' failed: SystemExit: 3"),
+        (Faulty(gives="A dog."), "captioner 'faulty' gave str, not an Answer"),
+        (Faulty(), "captioner 'faulty' gave NoneType, not an Answer"),
     ],
 )
 def test_a_faulty_captioner_is_its_authors(session: Session, words: str) -> None:

@@ -762,3 +762,10 @@ def test_what_kubernetes_sets_beside_a_service_is_no_setting(env: Callable[..., 
 def test_a_nickname_without_use_is_told_what_it_lacks(file: Write) -> None:
     file("captioner = 'lab'\n[captioners.lab]\nmodel = 'm'")
     assert "the table captioners.lab has no `use`" in refusal()
+
+
+def test_a_misspelt_table_is_an_error_where_no_file_says_so(env: Callable[..., None]) -> None:
+    words = "the table samplers.unifrom is for no installed sampler; did you mean 'uniform'?"
+    assert refusal({"samplers": {"unifrom": {"count": 3}}}) == f"{words} (from an argument)"
+    env(VIDCAP_SAMPLERS__UNIFROM__COUNT="3")
+    assert refusal() == f"{words} (from VIDCAP_SAMPLERS__UNIFROM__COUNT)"

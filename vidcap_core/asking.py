@@ -115,10 +115,15 @@ async def _put(request: Request, session: Session) -> Answer:
         raise
     except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {error}"[:500]
-        raise PluginError(f"the captioner failed: {said}; --debug shows where") from error
+        raise PluginError(f"captioner {_name(session)} failed: {said}; --debug shows where") from error
     if fault := _fault_in(answer):
-        raise PluginError(f"the captioner gave {fault}")
+        raise PluginError(f"captioner {_name(session)} gave {fault}")
     return answer
+
+
+def _name(session: Session) -> str:
+    # A captioner is its own session where it needs none of its own.
+    return repr(getattr(session, "name", type(session).__name__))
 
 
 def _fault_in(answer: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from .errors import PluginError, SettingsError, SourceError, VidcapError
 from .plugin import Captioner, Claim, Decoder, Plugin, Sampler, Source
 from .registry import KINDS, Registry, near_misses
-from .settings import ARGUMENT, Settings
+from .settings import ARGUMENT, FILE, Settings
 from .types import Limits
 
 DEFAULT_CAPTIONER, DEFAULT_KEY = "inference", "INFERENCE_API_KEY"
@@ -190,7 +190,7 @@ def _sources(settings: Settings, registry: Registry, given: Source | None) -> tu
 
 
 def _check_tables(settings: Settings, registry: Registry) -> Iterator[str]:
-    """Refuse wrong options also where they are not chosen now; note tables that look misspelt."""
+    """Refuse wrong options also where they are not chosen now; note a file's tables that look misspelt."""
     for kind in KINDS:
         known = registry.kind(kind)
         for name in getattr(settings, kind):
@@ -198,7 +198,12 @@ def _check_tables(settings: Settings, registry: Registry) -> Iterator[str]:
             if plugin_name in known:
                 _make(settings, kind, name, known[plugin_name][0].plugin, chosen=False)
             elif hint := near_misses(plugin_name, {*known, *_nicknames(settings, kind)} - {name}):
-                yield f"the table {kind}.{name} is for no installed {kind[:-1]}{hint}"
+                words = f"the table {kind}.{name} is for no installed {kind[:-1]}{hint}"
+                origin = settings.origin(kind, name)
+                if origin != str(FILE):
+                    # A file serves many machines; an argument or a variable is for this one.
+                    raise SettingsError(f"{words} (from {origin})")
+                yield words
 
 
 def plugin_record(plugin: Plugin, name: str | None = None) -> dict[str, Any]:
