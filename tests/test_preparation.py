@@ -21,6 +21,7 @@ from vidcap_core import (
     Claim,
     Cue,
     DecodeError,
+    Decoder,
     Image,
     Limits,
     Media,
@@ -511,3 +512,22 @@ def test_media_that_is_none_is_the_sources_fault(
 ) -> None:
     with pytest.raises(PluginError, match=words):
         prepare("a", chosen_with(Given(source=Opening(media=media))), CAPTION)
+
+
+class Unopened(Decoder):
+    name = "unopened"
+    opener = "os:rmdir"
+
+
+class Openerless(Decoder):
+    name = "openerless"
+
+
+@pytest.mark.parametrize("isolation", ["none", "process"])
+@pytest.mark.parametrize("decoder", [Unopened(), Openerless()])
+def test_a_decoder_that_cannot_be_opened_is_named(
+    decoder: Decoder, isolation: str, clip: PaintedVideo, chosen_with: Callable[..., Chosen]
+) -> None:
+    chosen = chosen_with(Given(decoder=decoder), isolation=isolation)
+    with pytest.raises(PluginError, match=f"'{decoder.name}' failed: (TypeError|AttributeError)"):
+        prepare(str(clip.path), chosen, CAPTION)

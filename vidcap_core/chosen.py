@@ -206,11 +206,6 @@ def _check_tables(settings: Settings, registry: Registry) -> Iterator[str]:
                 yield words
 
 
-def plugin_record(plugin: Plugin, name: str | None = None) -> dict[str, Any]:
-    """A plugin with its options, for the provenance of a result."""
-    return {"name": name or plugin.name, "plugin": plugin.name, "options": plugin.options()}
-
-
 def foreign(error: BaseException, plugin: Plugin | type[Plugin]) -> PluginError:
     """What a plugin raised that it should not have."""
     said = f"{type(error).__name__}: {error}"[:500]

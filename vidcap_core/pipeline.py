@@ -73,9 +73,10 @@ class Pipeline:
     async def run(self, uris: Iterable[str], task: Task) -> AsyncGenerator[Result | Failure, None]:
         """An outcome for every video, in order, several under way at once.
 
-        `uris` is read no further ahead than videos may be under way, on a worker thread. Raises
-        AccessError where the endpoint refuses all further requests, SettingsError where it cannot
-        be asked at all. Ends early, and leaves nothing behind, when it is closed.
+        `uris` is read on a worker thread, and no further ahead than four times as many as may be
+        under way: what overtakes a slower video waits for its turn. Raises AccessError where the
+        endpoint refuses all further requests, after what was answered by then; SettingsError where
+        it cannot be asked at all. Ends early, and leaves nothing behind, when it is closed.
         """
         # A task group around a yield would cancel whoever iterates, see PEP 789.
         outcomes: deque[asyncio.Task[Result | Failure]] = deque()

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from .chosen import Chosen, plugin_record
+from .chosen import Chosen
 from .composing import compose
 from .errors import PluginError
 from .isolation.pool import DecoderPool, Stop
@@ -115,7 +115,7 @@ def _made_by(media: Media, chosen: Chosen, task: Task) -> dict[str, Any]:
 
 
 def _record(plugin: Plugin, name: str | None = None) -> dict[str, Any]:
-    record: dict[str, Any] = {}
+    """A plugin with its options, for the provenance of a result."""
     with blaming(plugin):  # an option may be what JSON cannot hold
-        record |= plugin_record(plugin, name)
-    return record
+        options = plugin.options()
+    return {"name": name or plugin.name, "plugin": plugin.name, "options": options}

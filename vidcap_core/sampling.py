@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,14 +58,14 @@ def _blaming_each(items: Iterator[T], plugin: Plugin) -> Iterator[T]:
         yield item
 
 
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """The images that were taken of a video, and what was learned of it."""
 
-    def __init__(self, images: Sequence[Image], covered: Coverage, facts: dict[str, Any]) -> None:
-        self.images = tuple(images)
-        self.coverage = covered
-        self.facts = facts
-        self.notices: list[str] = []
+    images: tuple[Image, ...]
+    coverage: Coverage
+    facts: dict[str, Any]
+    notices: tuple[str, ...]
 
 
 def sample(
@@ -78,7 +79,10 @@ def sample(
     if not isinstance(media.location, Path):
         raise SourceError("vidcap reads files on this machine only, so far")
     limits = chosen.limits
-    with pool.open(media.location, stop) as whole:
+    with ExitStack() as opened:
+        # Only the opening: what a sampler or a callback raises is not the decoder's fault.
+        with blaming(chosen.decoder):
+            whole = opened.enter_context(pool.open(media.location, stop))
         video = _window(whole, chosen)
         proposed = _proposed(chosen.sampler, video, stop)
         most = min(chosen.settings.max_frames, limits.max_images or chosen.settings.max_frames)
@@ -91,10 +95,8 @@ def sample(
         facts = _facts(whole, video)
     kept = _within_body(images, picks, media, limits, video.start_s, video.end_s)
     covered = coverage([image.asked_s for image in kept], video.start_s, video.end_s, len(proposed))
-    sampled = Sampled(kept, covered, facts)
     wanted = min(len(proposed), chosen.settings.max_frames)
-    sampled.notices += _notices(kept, len(images), wanted, limits)
-    return sampled
+    return Sampled(tuple(kept), covered, facts, tuple(_notices(kept, len(images), wanted, limits)))
 
 
 def _facts(whole: Video, shown: Video) -> dict[str, Any]:
