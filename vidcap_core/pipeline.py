@@ -36,10 +36,14 @@ _THREAD = f"{OWN_THREAD}-work"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a video stands. `done` of `total` counts frames while the step is `frames`."""
+    """Where a video stands.
+
+    `done` of `total` counts bytes while the step is `fetch`, frames while it is `frames`. A total
+    of 0 is one that is not known.
+    """
 
     uri: str
-    step: Literal["open", "frames", "ask", "done"]
+    step: Literal["open", "fetch", "frames", "ask", "done"]
     done: int = 0
     total: int = 0
 
@@ -190,11 +194,17 @@ class Pipeline:
 
     @asynccontextmanager
     async def _opened(self, uri: str) -> AsyncIterator[Media]:
+        stop = Stop()
+
+        def on_bytes(done: int, total: int | None) -> None:
+            stop.check()
+            self._on_progress(Progress(uri, "fetch", done, total or 0))
+
         self._on_progress(Progress(uri, "open"))
         resources = ExitStack()
-        media = opened(uri, self.chosen)
+        media = opened(uri, self.chosen, on_bytes)
         try:
-            yield await self._in_thread(self._waiting, resources.enter_context, media)
+            yield await self._in_thread(self._waiting, resources.enter_context, media, stop=stop)
         finally:
             await _outlasted(_submitted(self._waiting, resources.close))
 

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from .tasks import Task
 from .types import Media, Want, Work
 from .version import __version__
 
+OnBytes = Callable[[int, int | None], None]
+"""Called with the number of bytes fetched, and of all there are where that is known."""
+
 
 def prepare(uri: str, chosen: Chosen, task: Task) -> Work:
     """Everything that `task` has to ask about one video. Raises VidcapError.
@@ -33,12 +36,16 @@ def prepare(uri: str, chosen: Chosen, task: Task) -> Work:
 
 
 @contextmanager
-def opened(uri: str, chosen: Chosen) -> Iterator[Media]:
-    """A video, made readable by its source. Raises VidcapError."""
+def opened(uri: str, chosen: Chosen, on_bytes: OnBytes = lambda done, total: None) -> Iterator[Media]:
+    """A video, made readable by its source. Raises VidcapError.
+
+    `on_bytes` is told what is fetched; what it raises ends the fetching.
+    """
     source = chosen.source(uri)
     settings = chosen.settings
     # Most videos are 16:9; a source chooses before it knows.
-    want = Want(side_px(chosen.limits, 16, 9), settings.start_s, settings.end_s)
+    side = side_px(chosen.limits, 16, 9)
+    want = Want(side, settings.start_s, settings.end_s, settings.languages, on_bytes)
     resources = ExitStack()
     try:
         with blaming(source):

@@ -11,11 +11,12 @@ import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveFloat,
@@ -50,6 +51,25 @@ def _check_name(name: str) -> str:
 Tables = dict[Annotated[str, AfterValidator(_check_name)], dict[str, Any]]
 
 
+class TaskTable(BaseModel):
+    """A task as the settings hold it: `[tasks.mood]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    prompt: str | None = Field(default=None, description="What to ask; `@FILE` reads it from a file.")
+    answer_schema: str | dict[str, Any] | None = Field(
+        default=None,
+        alias="schema",
+        description="JSON Schema of the answer, as a table or as the name of a file; by default one text.",
+    )
+    scope: Literal["video", "segment", "frame"] = Field(
+        default="video", description="What one question is about."
+    )
+    window_s: PositiveFloat | None = Field(
+        default=None, description="Segments are joined to windows of at most that length."
+    )
+
+
 class Settings(BaseSettings):
     """What a run is made of, by name. `Settings.load()` reads every layer."""
 
@@ -68,6 +88,13 @@ class Settings(BaseSettings):
     max_frames: PositiveInt = Field(default=16, description="Most frames to send of one video.")
     start_s: float | None = Field(default=None, description="Look at the video from this time on.")
     end_s: float | None = Field(default=None, description="Look at the video up to this time.")
+    languages: tuple[str, ...] = Field(
+        default=(), description="Languages wanted of a transcript, the best first: en, pt-BR."
+    )
+    transcript: str = Field(
+        default="auto",
+        description="`auto`: what comes with the video; `none`; or a .srt or .vtt file of one video.",
+    )
     max_output_tokens: PositiveInt = Field(default=1024, description="Most tokens an answer may have.")
     concurrency: PositiveInt = Field(
         default=8, description="Videos under way at once; most of them wait for the model."
@@ -94,6 +121,9 @@ class Settings(BaseSettings):
     samplers: Tables = Field(default_factory=dict, description="Options of samplers, a table each.")
     captioners: Tables = Field(
         default_factory=dict, description="Options of captioners and nicknames, a table each."
+    )
+    tasks: dict[Annotated[str, AfterValidator(_check_name)], TaskTable] = Field(
+        default_factory=dict, description="Tasks of your own, a table each."
     )
 
     @model_validator(mode="after")
@@ -250,7 +280,8 @@ def _fields(model: Any, path: tuple[Any, ...]) -> list[str]:
     """The names that are known in a model, or in a model or a dataclass within it."""
     for step in path:
         fields = getattr(model, "model_fields", {})
-        model = fields[step].annotation if step in fields else None
+        table = get_args(model)[1:] if get_origin(model) is dict else ()
+        model = fields[step].annotation if step in fields else table[0] if table else None
     if dataclasses.is_dataclass(model):
         return [field.name for field in dataclasses.fields(model)]
     return list(getattr(model, "model_fields", ()))

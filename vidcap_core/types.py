@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +27,10 @@ class ByteRanges(Protocol):
         ...
 
 
+def _unheard(done_bytes: int, total_bytes: int | None) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
     """What a run needs of a video, so that a source can choose a format."""
@@ -37,6 +41,12 @@ class Want:
     end_s: float | None = None
     languages: tuple[str, ...] = ()
     """Languages wanted of a transcript, BCP 47, the best first."""
+    on_bytes: Callable[[int, int | None], None] = field(default=_unheard, compare=False, repr=False)
+    """To be called with the bytes fetched and their total, None where that is not known.
+
+    A source that fetches calls it several times a second, also while it waits: it raises where the
+    run has been stopped, and the source then cleans up and lets the error pass.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from .types import Frame, Image, LumaFrame, Packet, Pick
+    from .types import Frame, Image, LumaFrame, Packet, Pick, Transcript
 
 
 class SeekableFile(Protocol):
@@ -77,6 +77,13 @@ class Video(ABC):
     @abstractmethod
     def packets(self) -> Iterator[Packet]:
         """The compressed frames in order of decoding, nothing decoded."""
+
+    def transcript(self, languages: Sequence[str] = ()) -> Transcript | None:
+        """The text track inside the file that suits best, its cues within the span; None where there is none.
+
+        `languages` are BCP 47, the best first; without any, the container's default track.
+        """
+        return None
 
     def images(self, picks: Sequence[Pick], max_side_px: int) -> Iterator[Image]:
         """The frames of `picks`, resized to a longer side of `max_side_px` at most and encoded."""

@@ -60,7 +60,12 @@ class Display:
             self._row = self._bar.add_task(self._words(progress), total=total, completed=progress.done)
 
     def _words(self, progress: Progress) -> str:
-        step = {"open": "opening", "frames": "taking frames", "ask": "asking the model"}[progress.step]
+        step = {
+            "open": "opening",
+            "fetch": f"fetched {progress.done / 1e6:.1f} MB",
+            "frames": "taking frames",
+            "ask": "asking the model",
+        }[progress.step]
         done = f"{self._videos_done} done, " if self._videos_done else ""
         name = one_line(Path(progress.uri).name or progress.uri)[-_LONGEST_NAME:]
         return f"{done}{name}: {step}"

@@ -1,0 +1,1 @@
+"""The decoder decord for vidcap."""
