@@ -22,6 +22,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("VIDCAP_") or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
+    # The developer's own file.
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path(__file__).with_name("no_such_folder")))
 
 
 @pytest.fixture(scope="session")

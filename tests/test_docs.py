@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from vidcap_core import Registry, Settings, errors
+from vidcap_core import Registry, Settings, choose_task, errors
 from vidcap_core.chosen import choose
 from vidcap_core.registry import KINDS
 
@@ -76,19 +76,23 @@ def test_settings_examples_are_accepted(text: str, tmp_path: Path, monkeypatch: 
         pytest.skip("a pyproject.toml")
     (tmp_path / "vidcap.toml").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    chosen = choose(Settings.load(), Registry.load())
-    assert chosen.captioner is not None
+    settings = Settings.load()
+    chosen = choose(settings, Registry.load(settings.plugins), asks=False)
     assert not chosen.notices
+    for name in settings.tasks:
+        assert choose_task(name, settings).name == name
 
 
 @pytest.mark.parametrize("script", blocks("sh"))
 def test_options_in_shell_examples_exist(script: str, environment: dict[str, str]) -> None:
-    lines = [line for line in script.splitlines() if "vidcap caption" in line]
-    if not lines:
+    calls = re.findall(r"\bvidcap ([a-z-]+)\b([^#\n]*)", script)
+    if not calls:
         pytest.skip("no call of vidcap")
-    known = subprocess.run(["vidcap", "caption", "--help"], env=environment, capture_output=True, text=True)
-    for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", " ".join(lines)):
-        assert re.search(rf"(?<!\S){option}(?![\w-])", known.stdout), option
+    for command, rest in calls:
+        known = subprocess.run(["vidcap", command, "--help"], env=environment, capture_output=True, text=True)
+        assert known.returncode == 0, command
+        for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest):
+            assert re.search(rf"(?<!\S){option}(?![\w-])", known.stdout), option
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -98,11 +102,12 @@ def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", sorted((ROOT / "tests" / "outside").glob("*.py")), ids=lambda path: path.stem
+    "module", sorted((ROOT / "examples" / "plugins").rglob("*.py")), ids=lambda path: path.stem
 )
 def test_the_plugins_that_are_shown_are_the_ones_that_are_tested(module: Path) -> None:
     page = (ROOT / "docs" / "write-a-plugin.md").read_text(encoding="utf-8")
-    assert f"```python\n{module.read_text(encoding='utf-8')}```" in page
+    fence = "python test" if module.stem.startswith("test_") else "python"  # only pytest can run a test
+    assert f"```{fence}\n{module.read_text(encoding='utf-8')}```" in page
 
 
 def test_every_hook_is_documented() -> None:
@@ -124,10 +129,9 @@ def test_every_builtin_plugin_is_documented_with_its_options() -> None:
         for name, (installed, *_) in registry.kind(kind).items():
             if not installed.plugin.__module__.startswith("vidcap_core."):
                 continue
-            row = next((row for row in rows if row.startswith(f"| {kind[:-1]} `{name}`")), "")
-            assert row, f"{kind[:-1]} {name}"
-            for option in installed.plugin.model_fields:
-                assert f"`{option}`" in row or option == "limits", f"{name}.{option}"
+            plugin = f"| {kind[:-1]} `{name}` |"
+            for cell in [f"`{option}`" for option in installed.plugin.model_fields] or ["none"]:
+                assert any(row.startswith(f"{plugin} {cell} |") for row in rows), f"{plugin} {cell}"
 
 
 def test_every_error_is_documented_with_its_exit_code() -> None:

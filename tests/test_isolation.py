@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -31,7 +32,7 @@ from vidcap_core.isolation.parent import ChildVideo
 from vidcap_core.isolation.pool import DecoderPool, Stop
 from vidcap_core.plugin import Decoder
 from vidcap_core.testing import PaintedVideo, read_barcode, tiny_video
-from vidcap_core.types import Pick
+from vidcap_core.types import Cue, Pick, Transcript
 from vidcap_core.video import Video
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and descriptors of POSIX")
@@ -49,6 +50,21 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> PaintedVideo:
 def other(tmp_path_factory: pytest.TempPathFactory) -> PaintedVideo:
     folder = tmp_path_factory.mktemp("isolation")
     return tiny_video(folder / "b.webm", frames=12, width_px=192)
+
+
+@pytest.fixture(scope="session")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video that is many times as long as what FFmpeg reads at once: its pictures are noise."""
+    path, random = tmp_path_factory.mktemp("isolation") / "noisy.mp4", np.random.default_rng(1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 20_000_000
+        for _ in range(40):
+            pixels = random.integers(0, 256, (240, 320, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
+        container.mux(stream.encode(None))
+    assert path.stat().st_size > 10 << 17
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -123,6 +139,26 @@ def test_streams_are_interleaved(pool: DecoderPool, painted: PaintedVideo, stop:
             (frame,) = video.frames([Pick(asked_s)])
             assert read_barcode(frame.pixels) == painted.frame_at(asked_s)
             assert luma.time_s == painted.times_s[number]
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_streams_that_are_interleaved_read_each_its_own_place(
+    noisy: Path, stop: Stop, isolated: bool
+) -> None:
+    with (
+        DecoderPool(PyAVDecoder(), isolated=isolated, timeout_s=30) as pool,
+        pool.open(noisy, stop) as video,
+    ):
+        alone = [int(frame.luma.sum()) for frame in video.scan()]
+        ahead = video.scan()
+        for _ in range(15):
+            next(ahead)
+        together = []
+        for frame in video.scan():
+            together.append(int(frame.luma.sum()))
+            next(ahead, None)
+        assert together == alone
+        assert len(alone) == 40
 
 
 def test_a_child_is_used_again(
@@ -701,6 +737,23 @@ def test_facts_are_checked(wrong: dict[str, Any]) -> None:
         ("packets", {}, bytes(13 * 5000)),
         ("packets", {}, struct.pack("<dI?", math.nan, 1, True)),
         ("packets", {}, struct.pack("<dI?", 1e300, 1, True)),
+        ("transcript", {}, b""),
+        ("transcript", {}, b"[]"),
+        ("transcript", {}, b"[" * 100_000),
+        ("transcript", {}, b'"\xff"'),
+        ("transcript", {}, b'{"0": 1}'),
+        ("transcript", {}, b"[7]"),
+        ("transcript", {}, b'[[0, 1, "a", 2]]'),
+        ("transcript", {}, b'[[NaN, 1, "a"]]'),
+        ("transcript", {}, b'[[0, Infinity, "a"]]'),
+        ("transcript", {}, b'[[0, 1e300, "a"]]'),
+        ("transcript", {}, b'[[2, 1, "a"]]'),
+        ("transcript", {}, b'[["0", 1, "a"]]'),
+        ("transcript", {}, b"[[0, " + b"9" * 5000 + b', "a"]]'),
+        ("transcript", {}, b"[[0, 1, 7]]"),
+        ("transcript", {}, b'[[0, 1, ["a"]]]'),
+        ("transcript", {}, b'[[0, 1, "' + b"a" * 2001 + b'"]]'),
+        ("transcript", {}, b'"' + b"a" * 20_000_000 + b'"'),
     ],
 )
 def test_replies_are_checked(method: str, head: dict[str, Any], body: bytes) -> None:
@@ -709,6 +762,28 @@ def test_replies_are_checked(method: str, head: dict[str, Any], body: bytes) -> 
     args: dict[str, list[Any]] = {"frames": [[Pick(0)]], "images": [[Pick(0)], 100]}
     with pytest.raises(DecodeError):
         list(getattr(video, method)(*args.get(method, [])))
+
+
+@pytest.mark.parametrize(("cues", "replies"), [(1024, 200), (1, 200_000)])
+def test_a_transcript_without_end(cues: int, replies: int) -> None:
+    body = json.dumps([[0, 1, "a"]] * cues).encode()
+    hostile: Any = _Hostile(*[({}, body)] * replies)
+    with pytest.raises(DecodeError, match="longer transcript"):
+        ChildVideo(hostile, GOOD_FACTS).transcript()
+
+
+def test_a_transcript_of_too_many_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parent, "MAX_CHARS", 5000)
+    hostile: Any = _Hostile(({}, json.dumps([[0, 1, "a" * 2000]] * 3).encode()))
+    with pytest.raises(DecodeError, match="longer transcript"):
+        ChildVideo(hostile, GOOD_FACTS).transcript()
+
+
+def test_a_transcript_that_hides_words() -> None:
+    body = b'[[0, 1, "a\\u202eb\\nc\\ud800"]]'
+    hostile: Any = _Hostile(({"language": "<|im_start|>"}, body), ({"end": True}, b""))
+    found = ChildVideo(hostile, GOOD_FACTS).transcript(["en"])
+    assert found == Transcript((Cue(0.0, 1.0, "a b\nc "),), None, "embedded")
 
 
 def test_more_pictures_than_asked_for_are_left_alone() -> None:

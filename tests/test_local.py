@@ -14,8 +14,10 @@ import pytest
 
 from vidcap_core.errors import SourceError
 from vidcap_core.plugin import Claim
+from vidcap_core.sources import sidecar
 from vidcap_core.sources.local import LocalSource, _uri_path
-from vidcap_core.types import Media, Want
+from vidcap_core.sources.sidecar import language_of
+from vidcap_core.types import Media, Transcript, Want
 
 ODD_NAMES = [
     "plain.mp4",
@@ -424,3 +426,88 @@ def test_a_link_to_itself_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "loop.mp4").symlink_to("loop.mp4")
     found = list(LocalSource().expand(str(tmp_path)))
     assert [Path(uri).name for uri in found] == ["a.mp4", "loop.mp4"]
+
+
+def subtitles(*names: str) -> None:
+    """Subtitle files that hold their own name."""
+    for name in names:
+        Path(name).write_text(f"00:00:01,000 --> 00:00:02,000\n{name}\n")
+
+
+def beside(video: str, *languages: str) -> Transcript | None:
+    with LocalSource().open(video, Want(languages=languages)) as media:
+        assert not media.details
+        return media.transcript
+
+
+@pytest.mark.usefixtures("clips")
+class TestSidecars:
+    @pytest.mark.parametrize(
+        ("names", "languages", "taken"),
+        [
+            ("clip.srt", "", "clip.srt"),
+            ("clip.VTT", "", "clip.VTT"),
+            ("clip.vtt clip.srt", "", "clip.srt"),
+            ("clip.de.srt clip.en.srt", "", "clip.de.srt"),
+            ("clip.de.srt clip.srt", "", "clip.srt"),
+            ("clip.de.srt clip.srt", "de", "clip.de.srt"),
+            ("clip.de.srt clip.srt", "fr", "clip.srt"),
+            ("clip.de.srt clip.pt-BR.vtt", "fr pt", "clip.pt-BR.vtt"),
+            ("clip.en.srt clip.en-GB.srt", "en-GB", "clip.en-GB.srt"),
+            ("clip.eng.srt", "en", "clip.eng.srt"),
+            ("clip.en.sdh.srt clip.en.srt", "en", "clip.en.srt"),
+            ("clip.en.forced.srt clip.en-GB.srt", "en", "clip.en-GB.srt"),
+            ("clip.en.forced.srt", "", "clip.en.forced.srt"),
+            ("clip.hi.srt clip.ta.srt", "hi", "clip.hi.srt"),
+            ("clip.en.hi.srt", "en", "clip.en.hi.srt"),
+            ("clip.2.srt clip.part.srt clip.hd.srt clip2.srt other.srt clip.txt clip. clip", "", None),
+        ],
+    )
+    def test_which_is_taken(self, names: str, languages: str, taken: str | None) -> None:
+        make("clip.mp4")
+        subtitles(*names.split())
+        found = beside("clip.mp4", *languages.split())
+        assert (found.cues[0].text if found else None) == taken
+        if found:
+            assert found.origin == "sidecar"
+
+    def test_the_language_is_told(self) -> None:
+        make("clip.mp4")
+        subtitles("clip.pt_br.srt")
+        assert (found := beside("clip.mp4")) and found.language == "pt-BR"  # noqa: PT018
+
+    @pytest.mark.parametrize(
+        ("name", "language"),
+        [
+            ("a.en.sdh.srt", "en"),
+            ("a.hi.vtt", "hi"),
+            ("a.en.hi.vtt", "en"),
+            ("a.srt", None),
+            ("my.talk.srt", None),
+        ],
+    )
+    def test_the_language_of_a_name(self, name: str, language: str | None) -> None:
+        assert language_of(Path(name)) == language
+
+    def test_one_that_is_broken_costs_no_video(self) -> None:
+        make("clip.mp4", "clip.srt")
+        media = opened("clip.mp4")
+        assert media.transcript is None
+        (notice,) = media.details["notices"]
+        assert notice.startswith("left out: the subtitle file 'clip.srt' holds no cue")
+
+    @NEEDS_POSIX
+    def test_what_is_no_file_is_none(self) -> None:
+        make("clip.mp4")
+        os.mkfifo("clip.srt")
+        Path("clip.vtt").mkdir()
+        Path("clip.en.srt").symlink_to("/dev/zero")
+        Path("clip.de.srt").symlink_to("nowhere")
+        assert beside("clip.mp4", "en", "de") is None
+
+    def test_no_folder_is_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sidecar, "_NAMES_LOOKED_AT", 0)
+        make("clip.mp4")
+        subtitles("clip.srt", "clip.en.vtt")
+        assert beside("clip.mp4", "en") == beside("clip.mp4", "eng")
+        assert (found := beside("clip.mp4", "../x")) and found.cues[0].text == "clip.srt"  # noqa: PT018

@@ -99,7 +99,14 @@ BROKEN = {
         "RuntimeError: over two lines",
     ),
     "exits": (HEAD + "@hookimpl\ndef vidcap_samplers():\n    raise SystemExit(2)", "SystemExit: 2"),
-    "misspelt": (HEAD + "@hookimpl\ndef vidcap_sampler():\n    return []", "unknown hook 'vidcap_sampler'"),
+    "misspelt": (
+        HEAD + "@hookimpl\ndef vidcap_sampler():\n    return []",
+        "'vidcap_sampler'; did you mean 'vidcap_samplers'?",
+    ),
+    "misspelt_2": (
+        HEAD + "@hookimpl\ndef vidcap_capshuners():\n    x = 1",
+        "did you mean 'vidcap_captioners'",
+    ),
     "unmarked": ("def vidcap_samplers():\n    return []", "vidcap_samplers lacks @hookimpl"),
     "empty": ("x = 1", "it has no hook: there is vidcap_sources, vidcap_decoders,"),
     "takes": (HEAD + "@hookimpl\ndef vidcap_samplers(config):\n    return []", "PluginValidationError"),
@@ -184,6 +191,28 @@ def test_nobody_replaces_a_built_in_silently(load: Load) -> None:
     registry = load(bold=SAMPLER.format(name="uniform"))
     with pytest.raises(PluginError, match=r"bold \(vidcap-bold 1\.0\) and builtin \(vidcap "):
         registry.find("samplers", "uniform")
+
+
+def test_only_some(load: Load) -> None:
+    load(one=SAMPLER.format(name="one"), other=SAMPLER.format(name="other"), bad="import no_such_thing")
+    registry = Registry.load(only=["one"])
+    assert names(registry, "samplers") == BUILT_IN["samplers"] | {"one"}
+    assert registry.broken == {}
+    with pytest.raises(SettingsError, match=r"left out by the setting 'plugins': .*other \(vidcap-other 1"):
+        registry.find("samplers", "other")
+    for nothing in ([], ["builtin"]):
+        assert names(Registry.load(only=nothing), "samplers") == BUILT_IN["samplers"]
+    with pytest.raises(SettingsError, match=r"no entry point named 'othre' .*did you mean 'other'"):
+        Registry.load(only=["one", "othre"])
+    with pytest.raises(SettingsError, match="no entry point named 'zzz' is installed; there is bad, builtin"):
+        Registry.load(only=["zzz"])
+
+
+def test_what_is_broken_may_be_left_out_unread(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    load(loud="print('read')")
+    capsys.readouterr()
+    Registry.load(only=())
+    assert capsys.readouterr().out == ""
 
 
 def test_unknown_names() -> None:

@@ -7,7 +7,7 @@ import pickle
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError, field_validator
 
 import vidcap_core
+from vidcap_core import layers
 from vidcap_core.captioners.openai_compatible import OpenAICompatible
 from vidcap_core.chosen import Chosen, Given, choose
 from vidcap_core.errors import PluginError, SettingsError, SourceError
@@ -84,6 +85,19 @@ def file(tmp_path: Path) -> Write:
 
     def write(text: str) -> None:
         (tmp_path / "vidcap.toml").write_text(text, encoding="utf-8")
+
+    return write
+
+
+@pytest.fixture
+def user_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """A function that writes the user's own file."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def write(text: str) -> None:
+        path = layers.user_file()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
     return write
 
@@ -502,6 +516,173 @@ def test_a_plugins_own_words() -> None:
         several(either="x")
 
 
+# Profiles
+
+
+DRAFT = (
+    "[profiles.draft]\nsampler = 'uniform'\nmax_frames = 4\n[profiles.draft.samplers.uniform]\ncount = 4\n"
+)
+
+
+def test_a_profile_stands_between_variables_and_files(file: Write, env: Callable[..., None]) -> None:
+    file("max_frames = 9\nretries = 1\n" + DRAFT)
+    assert Settings.load().max_frames == 9
+    settings = Settings.load({"profile": "draft"})
+    assert (settings.sampler, settings.max_frames, settings.retries) == ("uniform", 4, 1)
+    assert settings.origin("max_frames") == "profile draft (vidcap.toml)"
+    assert settings.origin("samplers", "uniform", "count") == "profile draft (vidcap.toml)"
+    assert settings.file("sampler") == settings.file("retries") == Path("vidcap.toml")
+    assert settings.file("profile") is settings.file("decoder") is None
+    env(VIDCAP_MAX_FRAMES="2")
+    assert Settings.load({"profile": "draft"}).max_frames == 2
+
+
+def test_who_chooses_a_profile(file: Write, env: Callable[..., None]) -> None:
+    file("profile = 'draft'\n" + DRAFT + "[profiles.fine]\nmax_frames = 64")
+    assert Settings.load().max_frames == 4
+    assert Settings.load({"profile": None}).max_frames == 16
+    env(VIDCAP_PROFILE="fine")
+    assert Settings.load().max_frames == 64
+    assert Settings.load({"profile": "draft"}).max_frames == 4
+
+
+def test_a_profile_of_many_files(file: Write, user_file: Write, env: Callable[..., None]) -> None:
+    file("[profiles.draft]\nmax_frames = 4")
+    user_file("profile = 'draft'\n[profiles.draft]\nmax_frames = 5\nretries = 0\n[profiles.other]")
+    env(VIDCAP_PROFILES__DRAFT__CONCURRENCY="3", VIDCAP_PROFILES__DRAFT__SAMPLERS='{"uniform": {"count": 2}}')
+    settings = choose(Settings.load(), Registry.load(), asks=False).settings
+    assert (settings.max_frames, settings.retries, settings.concurrency) == (4, 0, 3)
+    assert settings.origin("concurrency") == "profile draft (VIDCAP_PROFILES__DRAFT__CONCURRENCY)"
+    assert settings.options("samplers", "uniform") == {"count": 2}
+    # As wide where it is not chosen, text included.
+    assert choose(Settings.load({"profile": "other"}), Registry.load(), asks=False).settings.max_frames == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("profile = 'drfat'\n", "no profile named 'drfat' (from vidcap.toml); did you mean 'draft'?"),
+        ("profile = 'zzz'\n", "no profile named 'zzz' (from vidcap.toml); there is draft"),
+        ("profile = 5\n", "setting 'profile' (from vidcap.toml): Input should be a valid string"),
+        ("profiles.a = 5\n", "setting 'profiles.a' (from vidcap.toml): Input should be a valid dict"),
+        ("profiles.A = {}\n", "setting 'profiles.A' (from vidcap.toml): is no name"),
+        ("profiles.a.profile = 'draft'\n", "profile a (vidcap.toml): a profile cannot hold 'profile'"),
+        ("profiles.a.profiles = {}\n", "profile a (vidcap.toml): a profile cannot hold 'profiles'"),
+        ("profiles.a.samplr = 'x'\n", "unknown setting 'profiles.a.samplr' (from vidcap.toml); did you mean"),
+        ("profiles.a.retries = -1\n", "setting 'profiles.a.retries' (from vidcap.toml): Input should be"),
+        (
+            "profiles.a.samplers.uniform.cuont = 1\n",
+            "unknown option 'samplers.uniform.cuont' (from profile a (vidcap.toml)); did you mean 'count'?",
+        ),
+        (
+            "profile = 'a'\nprofiles.a.samplr = 'x'\n",
+            "unknown setting 'samplr' (from profile a (vidcap.toml)); did you mean 'sampler'",
+        ),
+    ],
+)
+def test_a_wrong_profile(text: str, message: str, file: Write) -> None:
+    file(text + DRAFT)
+    assert message in refusal()
+
+
+def test_a_table_of_a_profile_for_what_is_not_there_is_noted(file: Write) -> None:
+    file("[profiles.a.samplers.unifrom]\ncount = 3")
+    words = "the table samplers.unifrom is for no installed sampler; did you mean 'uniform'?"
+    for arguments in (None, {"profile": "a"}):
+        assert choose(Settings.load(arguments), Registry.load(), asks=False).notices == (words,)
+    given = {"profiles": {"a": {"samplers": {"unifrum": {"count": 3}}}}}
+    assert "(from profile a (an argument))" in refusal(given)
+
+
+def test_an_unchosen_profile_need_not_go_with_the_rest(file: Write) -> None:
+    file("[profiles.a]\nend_s = 3")
+    assert Settings.load({"start_s": 5.0}).start_s == 5
+    with pytest.raises(SettingsError, match=r"ends .* before it starts"):
+        Settings.load({"start_s": 5.0, "profile": "a"})
+
+
+def test_a_profile_keeps_its_secrets(file: Write) -> None:
+    file(f"[profiles.a]\nmax_frames = '{SECRET}'\n[profiles.b.captioners.openai]\nkey = '{SECRET}'")
+    assert SECRET not in refusal()
+
+
+# Files
+
+
+def test_pyproject_where_there_is_no_file_of_our_own(tmp_path: Path, file: Write) -> None:
+    pyproject = tmp_path / "pyproject.toml"
+    pyproject.write_text("[tool.vidcap]\nmax_frames = 3\n[tool.vidcap.profiles.a]\nretries = 0\n")
+    settings = Settings.load({"profile": "a"})
+    assert (settings.max_frames, settings.origin("max_frames")) == (3, "pyproject.toml")
+    assert settings.origin("retries") == "profile a (pyproject.toml)"
+    file("")  # one file or the other, never both
+    assert Settings.load().max_frames == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("= broken", None),
+        ("[tool.other]\nx = ", None),
+        ("tool = 5", None),
+        ("", None),
+        ("[tool.vidcap]\nmax_frames = ", "pyproject.toml is no TOML that can be read"),
+        ("[tool . 'vidcap']\n= ", "pyproject.toml is no TOML that can be read"),
+        ("[tool]\nvidcap = 5", "tool.vidcap in pyproject.toml is no table"),
+        ("[tool.vidcap]\nsamplr = 5", "unknown setting 'samplr' (from pyproject.toml); did you mean"),
+    ],
+)
+def test_a_broken_pyproject(text: str, message: str | None, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    if message is None:
+        assert Settings.load().max_frames == 16
+    else:
+        assert message in refusal()
+
+
+def test_the_users_own_file(user_file: Write, file: Write, env: Callable[..., None]) -> None:
+    user_file("max_frames = 5\nretries = 5\n[captioners.openai]\nmodel = 'mine'")
+    file("retries = 6")
+    settings = Settings.load()
+    assert (settings.max_frames, settings.retries) == (5, 6)
+    assert settings.origin("max_frames") == str(settings.file("max_frames")) == str(layers.user_file())
+    assert settings.options("captioners", "openai")["model"] == "mine"
+    user_file("[samplers.unifrom]")
+    assert choose(Settings.load(), Registry.load(), asks=False).notices
+    user_file("samplr = 5")
+    assert f"unknown setting 'samplr' (from {layers.user_file()})" in refusal()
+    env(XDG_CONFIG_HOME=os.devnull)  # a service's home may be no folder at all
+    assert Settings.load().max_frames == 16
+
+
+# Words and times
+
+
+@pytest.mark.parametrize("text", ["a,b", "a, b,", '["a", "b"]', "['a', 'b']"])
+def test_words(text: str, env: Callable[..., None]) -> None:
+    env(VIDCAP_PLUGINS=text, VIDCAP_LANGUAGES=text)
+    settings = Settings.load()
+    assert settings.plugins == settings.languages == ("a", "b")
+    assert Settings.load({"plugins": ["a", "b"]}).plugins == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "time_s"), [("0:05", 5), ("1:30", 90), ("1:02:03.5", 3723.5), ("90", 90), ("5.5", 5.5)]
+)
+def test_times(text: str, time_s: float, file: Write, env: Callable[..., None]) -> None:
+    file(f"start_s = '{text}'")
+    assert Settings.load().start_s == time_s
+    file("")
+    env(VIDCAP_START_S=text)
+    assert Settings.load(parse_assignment(f"end_s=99{text}")).start_s == time_s
+
+
+@pytest.mark.parametrize("text", ["0:5:", "1:60", "1:2:3:4", ":5", "-0:05", "1:nan", "1:٣", "a:b"])
+def test_what_is_no_time(text: str, file: Write) -> None:
+    file(f"end_s = '{text}'")
+    assert refusal() == "setting 'end_s' (from vidcap.toml): is no time: write 90, 1:30 or 1:02:03.5"
+
+
 # Frozen, and sent to other machines
 
 
@@ -618,6 +799,27 @@ def test_a_source_that_breaks_its_word_harms_only_what_nobody_else_claims(claim:
         odd.source("zz://y")
 
 
+@pytest.mark.parametrize("uri", ["https://example.org/v", "HTTP://example.org"])
+def test_a_web_address_without_a_source_for_it(uri: str) -> None:
+    chosen = choose(Settings.load(), Registry.load(only=()), asks=False)
+    with pytest.raises(SettingsError, match=r'pip install "vidcap\[youtube\]"'):
+        chosen.source(uri)
+    with pytest.raises(SourceError, match=r"installed: local$"):
+        replace(chosen, of_no_use="").source("gopher://example.org")
+
+
+@pytest.mark.parametrize(("kind", "name"), [("sources", "youtube"), ("decoders", "decord")])
+def test_what_an_extra_brings(kind: str, name: str) -> None:
+    registry = Registry.load(only=())
+    for table in ({}, {kind: {name: {"x": 1}}}):
+        settings = Settings.load({kind[:-1]: name, **table})
+        with pytest.raises(SettingsError, match=rf'is not installed: pip install "vidcap\[{name}\]"'):
+            choose(settings, registry, asks=False)
+    nickname = Settings.load({kind[:-1]: "mine", kind: {"mine": {"use": name}}})
+    with pytest.raises(SettingsError, match=rf"{kind}\.mine\.use .*vidcap\[{name}\]"):
+        choose(nickname, registry, asks=False)
+
+
 def test_a_source_that_is_named_is_not_asked() -> None:
     by_name = choose(Settings.load({"source": "local"}), Registry.load(), asks=False)
     assert by_name.source("zz://y").name == "local"
@@ -626,7 +828,7 @@ def test_a_source_that_is_named_is_not_asked() -> None:
 
 
 def test_an_option_that_an_unchosen_plugin_still_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    registry = Registry.load()
+    registry = Registry.load(only=())
     registry.kind("sources")["needy"] = [Installed(Needy, "test")]
     chosen = choose(Settings.load(), registry, asks=False)
     assert [source.name for source in chosen.sources] == ["local"]
@@ -656,6 +858,35 @@ def test_a_plugin_that_fails_at_its_own_options() -> None:
     assert choose(Settings.load(), registry, asks=False)
     with pytest.raises(PluginError, match="'clumsy' failed: RuntimeError: oh"):
         choose(Settings.load({"sampler": "clumsy"}), registry, asks=False)
+
+
+def test_a_source_that_cannot_be_built_harms_only_who_chooses_it() -> None:
+    class Fragile(Odd):
+        name = "fragile"
+        size: int = 1
+
+        @field_validator("size")
+        @classmethod
+        def _fail(cls, size: int) -> int:
+            raise RuntimeError("oh")
+
+    registry = Registry.load(only=())
+    registry.kind("sources")["fragile"] = [Installed(Fragile, "test")]
+    for tables in ({}, {"sources": {"fragile": {"size": 2}}}):
+        assert choose(Settings.load(tables), registry, asks=False).source("clip.mp4").name == "local"
+        with pytest.raises(PluginError, match="'fragile' failed: RuntimeError: oh"):
+            choose(Settings.load({"source": "fragile", **tables}), registry, asks=False)
+
+
+def test_two_plugins_of_a_name_harm_only_who_chooses_them() -> None:
+    registry = Registry.load(only=())
+    registry.kind("samplers")["twin"] = [Installed(UniformSampler, "one"), Installed(UniformSampler, "other")]
+    tables = {"samplers": {"twin": {"an_option_of_the_other": 1}}}
+    assert choose(Settings.load(tables), registry, asks=False).sampler.name == "fixed_interval"
+    with pytest.raises(PluginError, match="two samplers are named 'twin': one and other"):
+        choose(Settings.load({"sampler": "twin", **tables}), registry, asks=False)
+    with pytest.raises(SettingsError, match=r"local .* and local .* both claim .*: uninstall one of them"):
+        chosen_of(LocalSource(), LocalSource()).source("clip.mp4")
 
 
 # Which captioner

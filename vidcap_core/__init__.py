@@ -45,8 +45,13 @@ if TYPE_CHECKING:
     from .samplers.even import UniformSampler as UniformSampler
     from .settings import Settings as Settings
     from .sources.local import LocalSource as LocalSource
+    from .task_choice import choose_task as choose_task
+    from .tasks import ASK as ASK
     from .tasks import CAPTION as CAPTION
+    from .tasks import DESCRIBE as DESCRIBE
+    from .tasks import TASKS as TASKS
     from .tasks import Task as Task
+    from .tasks import asked as asked
     from .types import Answer as Answer
     from .types import ByteRanges as ByteRanges
     from .types import Chapter as Chapter
@@ -101,7 +106,8 @@ _HOMES = {
     "samplers.even": ("FixedIntervalSampler", "UniformSampler"),
     "settings": ("Settings",),
     "sources.local": ("LocalSource",),
-    "tasks": ("CAPTION", "Task"),
+    "task_choice": ("choose_task",),
+    "tasks": ("ASK", "CAPTION", "DESCRIBE", "TASKS", "Task", "asked"),
     "types": (
         "Answer",
         "ByteRanges",

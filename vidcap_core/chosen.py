@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 from .errors import PluginError, SettingsError, SourceError, VidcapError
 from .plugin import Captioner, Claim, Decoder, Plugin, Sampler, Source
-from .registry import KINDS, Registry, near_misses
-from .settings import ARGUMENT, FILE, Settings
+from .registry import EXTRAS, KINDS, Installed, Registry, near_misses, remedy
+from .settings import ARGUMENT, Settings
 from .types import Limits
 
 DEFAULT_CAPTIONER, DEFAULT_KEY = "inference", "INFERENCE_API_KEY"
@@ -19,6 +21,8 @@ CHOOSE = (
     ' (--captioner openai, in Python captioner="openai"), or give the --base-url and --model of any'
     " OpenAI-compatible server"
 )
+
+_WEB, _WEB_SOURCE = re.compile("https?://", re.IGNORECASE), "youtube"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Chosen:
     unready: tuple[str, ...] = ()
     """Sources that cannot be asked, for they need options that are not set."""
     notices: tuple[str, ...] = ()
+    of_no_use: str = ""
+    """What is installed and may have read a URI that nobody claims: broken or left out, a line each."""
 
     @property
     def limits(self) -> Limits:
@@ -58,16 +64,31 @@ class Chosen:
         if faults and strongest is not Claim.YES:
             raise faults[0]
         if strongest is Claim.NO:
-            raise SourceError(f"no installed source reads such a URI; {self._sources_in_words}")
+            raise self._unclaimed(uri)
         claimants = [source for claim, source in claims if claim is strongest]
         if len(claimants) > 1:
             names = " and ".join(f"{source.name} ({type(source).__module__})" for source in claimants)
-            raise SettingsError(f"{names} both claim this URI: choose one with --source")
+            same = len({source.name for source in claimants}) == 1
+            mend = "uninstall one of them" if same else "choose one with --source"
+            raise SettingsError(f"{names} both claim this URI: {mend}")
         return claimants[0]
+
+    def _unclaimed(self, uri: str) -> VidcapError:
+        if _WEB.match(uri) and _WEB_SOURCE not in (*self._source_names, *self.unready):
+            extra = EXTRAS["sources"][_WEB_SOURCE]
+            return SettingsError(
+                f"no installed source reads videos on the web: {remedy(extra)}{self.of_no_use}"
+            )
+        words = f"no installed source reads such a URI; {self._sources_in_words}"
+        return SourceError(words + self.of_no_use)
+
+    @property
+    def _source_names(self) -> list[str]:
+        return [source.name for source in self.sources]
 
     @property
     def _sources_in_words(self) -> str:
-        words = f"installed: {', '.join(source.name for source in self.sources) or 'none'}"
+        words = f"installed: {', '.join(self._source_names) or 'none'}"
         return f"{words}; needs options first: {', '.join(self.unready)}" if self.unready else words
 
 
@@ -105,6 +126,9 @@ def choose(
     captioner is taken where no captioner is named and there is no key for the default one.
     """
     notices = list(_check_tables(settings, registry))
+    for profile in settings.profiles:
+        if profile != settings.profile:
+            notices += _check_tables(settings.under(profile), registry)
     name, captioner = "", given.captioner
     if captioner is not None:
         name = captioner.name
@@ -123,6 +147,7 @@ def choose(
         source_is_named=given.source is not None or settings.source is not None,
         unready=tuple(unready),
         notices=tuple(notices),
+        of_no_use=registry.of_no_use,
     )
 
 
@@ -143,7 +168,8 @@ def _captioner_name(settings: Settings, *, asks: bool, offline_will_do: bool) ->
 def _built(settings: Settings, registry: Registry, kind: str, name: str) -> Any:
     plugin_name, nicknames = settings.plugin_name(kind, name), _nicknames(settings, kind)
     if plugin_name == name:
-        if settings.options(kind, name) and name not in registry.kind(kind):
+        installed_later = name in EXTRAS.get(kind, ())
+        if settings.options(kind, name) and name not in registry.kind(kind) and not installed_later:
             raise SettingsError(
                 f"no {kind[:-1]} named {name!r} is installed, and the table {kind}.{name} has no `use`:"
                 f" if it is a nickname, write there whose ({', '.join(sorted(registry.kind(kind)))})"
@@ -181,7 +207,10 @@ def _sources(settings: Settings, registry: Registry, given: Source | None) -> tu
     ready, unready = [], []
     for name, installed in registry.kind("sources").items():
         for one in installed:
-            source = _make(settings, "sources", name, one.plugin, chosen=False)
+            try:
+                source = _make(settings, "sources", name, one.plugin, chosen=False)
+            except VidcapError:
+                source = None  # the user's options are checked already: it harms only who chooses it
             if source is None:
                 unready.append(name)
             else:
@@ -196,14 +225,22 @@ def _check_tables(settings: Settings, registry: Registry) -> Iterator[str]:
         for name in getattr(settings, kind):
             plugin_name = settings.plugin_name(kind, name)
             if plugin_name in known:
-                _make(settings, kind, name, known[plugin_name][0].plugin, chosen=False)
+                _check_options(settings, kind, name, known[plugin_name])
+            elif plugin_name in EXTRAS.get(kind, ()):
+                continue  # spelt well, and not installed on this machine
             elif hint := near_misses(plugin_name, {*known, *_nicknames(settings, kind)} - {name}):
                 words = f"the table {kind}.{name} is for no installed {kind[:-1]}{hint}"
-                origin = settings.origin(kind, name)
-                if origin != str(FILE):
+                if settings.file(kind, name) is None:
                     # A file serves many machines; an argument or a variable is for this one.
-                    raise SettingsError(f"{words} (from {origin})")
+                    raise SettingsError(f"{words} (from {settings.origin(kind, name)})")
                 yield words
+
+
+def _check_options(settings: Settings, kind: str, name: str, installed: list[Installed]) -> None:
+    if len(installed) > 1:
+        return  # which of them is meant is asked of who chooses it
+    with suppress(PluginError):  # that harms only who chooses it
+        _make(settings, kind, name, installed[0].plugin, chosen=False)
 
 
 def foreign(error: BaseException, plugin: Plugin | type[Plugin]) -> PluginError:

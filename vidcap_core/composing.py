@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from .tasks import Task
 from .text import as_data, clock
-from .types import Image, Media, Request
+from .types import Image, Media, Request, Transcript
 
 if TYPE_CHECKING:
     from .chosen import Chosen
-    from .sampling import Sampled
+    from .sampling import Sampled, Shown
 
 _MOST_TRANSCRIPT_CHARS = 20_000
+_MOST_CHAPTERS_CHARS = 4000
 _MOST_BYTES_A_CHAR = 4
 _OTHER_TEXT_BYTES = 8000
 """Room for instructions, schema, title and question."""
@@ -24,19 +25,23 @@ LABEL_BYTES = 200
 """What stands around an image in a request."""
 
 
-def most_text_bytes(media: Media) -> int:
+def most_text_bytes(media: Media, transcript: Transcript | None) -> int:
     """What all text of a request takes at most."""
-    return _OTHER_TEXT_BYTES + (_MOST_TRANSCRIPT_CHARS * _MOST_BYTES_A_CHAR if media.transcript else 0)
+    chars = (_MOST_TRANSCRIPT_CHARS if transcript else 0) + (_MOST_CHAPTERS_CHARS if media.chapters else 0)
+    return _OTHER_TEXT_BYTES + chars * _MOST_BYTES_A_CHAR
 
 
-def compose(media: Media, sampled: Sampled, chosen: Chosen, task: Task) -> tuple[Request, list[str]]:
-    """The request about what was sampled, and notices of what was left out."""
+def compose(
+    media: Media, shown: Shown, sampled: Sampled, chosen: Chosen, task: Task
+) -> tuple[Request, list[str]]:
+    """The request about a span that was sampled, and notices of what was left out."""
     schema = task.schema
     rung = chosen.limits.rungs[0]
-    spoken, cut = _spoken(media, sampled)
-    parts: list[str | Image] = ["\n".join([*_about(media, sampled), *spoken])]
-    count = len(sampled.images)
-    for number, image in enumerate(sampled.images, 1):
+    spoken, cut = _spoken(sampled.transcript, shown)
+    about = [*_about(media, shown, sampled.facts["duration_s"]), *_chapters(media, shown), *spoken]
+    parts: list[str | Image] = ["\n".join(about)]
+    count = len(shown.images)
+    for number, image in enumerate(shown.images, 1):
         label = task.label.format(number=number, count=count, time=clock(image.time_s))
         parts += [label, image] if label else [image]
     parts.append(task.question)
@@ -61,22 +66,28 @@ def identified(request: Request) -> Request:
     return dataclasses.replace(request, id=digest)
 
 
-def _about(media: Media, sampled: Sampled) -> list[str]:
-    covered = sampled.coverage
-    lines = [f"The video is {clock(sampled.facts['duration_s'])} long."]
-    if covered.end_s - covered.start_s < sampled.facts["duration_s"] - 0.01:
-        lines.append(f"You are shown the part from {clock(covered.start_s)} to {clock(covered.end_s)}.")
+def _about(media: Media, shown: Shown, duration_s: float) -> list[str]:
+    lines = [f"The video is {clock(duration_s)} long."]
+    if shown.end_s - shown.start_s < duration_s - 0.01:
+        lines.append(f"You are shown the part from {clock(shown.start_s)} to {clock(shown.end_s)}.")
     if media.title:
         lines.append(f"Its title: {as_data(media.title, 300)}")
     return lines
 
 
-def _spoken(media: Media, sampled: Sampled) -> tuple[list[str], list[str]]:
+def _chapters(media: Media, shown: Shown) -> list[str]:
+    """The publisher's chapters in the part that is shown."""
+    inside = [c for c in media.chapters if c.end_s > shown.start_s and c.start_s < shown.end_s]
+    lines = [f"[{clock(chapter.start_s)}] {as_data(chapter.title, 200)}" for chapter in inside]
+    kept = _thinned(lines, _MOST_CHAPTERS_CHARS)
+    return ["Its chapters:", *kept] if kept else []
+
+
+def _spoken(transcript: Transcript | None, shown: Shown) -> tuple[list[str], list[str]]:
     """What is said in the part that is shown, and a notice where it had to be thinned."""
-    if media.transcript is None:
+    if transcript is None:
         return [], []
-    covered = sampled.coverage
-    cues = [c for c in media.transcript.cues if c.end_s > covered.start_s and c.start_s < covered.end_s]
+    cues = [c for c in transcript.cues if c.end_s > shown.start_s and c.start_s < shown.end_s]
     lines = [f"[{clock(cue.start_s)}] {as_data(cue.text, 1000)}" for cue in cues]
     kept = _thinned(lines, _MOST_TRANSCRIPT_CHARS)
     cut = [f"{len(kept)} of {len(lines)} lines of the transcript sent"] if len(kept) < len(lines) else []

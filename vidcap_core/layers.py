@@ -13,8 +13,14 @@ from typing import Any
 from .errors import SettingsError
 
 PREFIX = "VIDCAP_"
+FILE = Path("vidcap.toml")
+DEFAULT = "default"
+"""The origin of what nobody has said."""
 _KUBERNETES = re.compile(r"VIDCAP_(SERVICE_(HOST|PORT)|PORT)(_[A-Z0-9_]+)?")
 """What Kubernetes sets in every pod beside a service that is called vidcap."""
+
+
+_TOOL_TABLE = re.compile(rb"""tool["']?\s*\.\s*["']?vidcap""")
 
 
 class Text(str):
@@ -43,6 +49,19 @@ class Layer:
 
     origin: str
     values: Mapping[str, Any]
+    file: Path | None = None
+    """Where they stand, be it as a profile's: what is written there may serve other machines too."""
+
+    def table(self, *path: str) -> Mapping[str, Any]:
+        """The table at a path; an empty one where there is none."""
+        value: Any = self.values
+        for name in path:
+            value = value.get(name, {})
+            value = value.parsed() if isinstance(value, Text) else value
+            if not isinstance(value, Mapping):
+                return {}
+        found: Mapping[str, Any] = value
+        return found
 
     def holds(self, path: tuple[str, ...]) -> bool:
         """Whether it says anything of a value, be it as a part of one that is given as a whole."""
@@ -74,17 +93,70 @@ def variable(path: Sequence[str]) -> str:
     return PREFIX + "__".join(path).upper()
 
 
+def project(file: Path, pyproject: Path) -> Layer:
+    """The values of a file or, where there is none, of `[tool.vidcap]`. Raises SettingsError."""
+    values = _read(file)
+    return _file(pyproject, _tool_table(pyproject)) if values is None else _file(file, values)
+
+
 def toml(path: Path) -> Layer:
     """The values of a file; none where there is no such file. Raises SettingsError."""
+    return _file(path, _read(path) or {})
+
+
+def user() -> Layer:
+    """The values of the user's own file. Raises SettingsError."""
+    path = user_file()
+    try:
+        path.stat()
+    except OSError:
+        # A service has no home, or one that it may not enter: there is nothing to read then.
+        return _file(path, {})
+    return toml(path)
+
+
+def user_file() -> Path:
+    """Where the user's own file stands on this system."""
+    import platformdirs
+
+    return platformdirs.user_config_path("vidcap", appauthor=False) / "vidcap.toml"
+
+
+def _file(path: Path, values: dict[str, Any]) -> Layer:
+    return Layer(str(path), values, path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     try:
         # utf-8-sig: some editors put a mark before the first line.
-        return Layer(str(path), tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        return Layer(str(path), {})
+        return None
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path} is no TOML that can be read: {error}") from None
+
+
+def _tool_table(path: Path) -> dict[str, Any]:
+    """`[tool.vidcap]`; a file that says nothing of vidcap may be as broken as it likes."""
+    try:
+        tool = (_read(path) or {}).get("tool")
+    except SettingsError:
+        if _mentions_vidcap(path):
+            raise
+        return {}
+    table = tool.get("vidcap", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise SettingsError(f"tool.vidcap in {path} is no table: write [tool.vidcap] and the settings below")
+    return table
+
+
+def _mentions_vidcap(path: Path) -> bool:
+    try:
+        return bool(_TOOL_TABLE.search(path.read_bytes()))
+    except OSError:
+        return False
 
 
 def parse_assignment(text: str) -> dict[str, Any]:
@@ -103,6 +175,11 @@ def nested(names: list[str], value: Any) -> dict[str, Any]:
         value = {name: value}
     tables: dict[str, Any] = value
     return tables
+
+
+def origin(read: Sequence[Layer], path: tuple[str, ...]) -> str:
+    """Where a value came from; DEFAULT where nobody has said anything of it."""
+    return next((layer.origin for layer in read if layer.holds(path)), DEFAULT)
 
 
 def laid(layers: Sequence[Layer]) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from .plugin import Session
 from .portal import CLOSED, OWN_THREAD
 from .preparation import decoder_pool, opened, prepare_media
 from .reading import read
-from .sampling import blaming, sample
-from .tasks import Task
-from .types import Answer, Failure, Image, Media, Request, Result, Work
+from .sampling import Sampled, blaming, sample
+from .tasks import CAPTION, Task
+from .types import Answer, Failure, Media, Request, Result, Work
 
 T = TypeVar("T")
 F = TypeVar("F", bound=asyncio.Future[Any])
@@ -74,8 +74,12 @@ class Pipeline:
         self._decoding.shutdown()
         self._waiting.shutdown()
 
-    async def run(self, uris: Iterable[str], task: Task) -> AsyncGenerator[Result | Failure, None]:
+    async def run(
+        self, uris: Iterable[str], task: Task, *, keep_images: bool = False
+    ) -> AsyncGenerator[Result | Failure, None]:
         """An outcome for every video, in order, several under way at once.
+
+        Without `keep_images` results come without theirs: those of many videos fill the memory.
 
         `uris` is read on a worker thread, and no further ahead than four times as many as may be
         under way: what overtakes a slower video waits for its turn. Raises AccessError where the
@@ -104,7 +108,8 @@ class Pipeline:
                         one = finding.popleft().result()
                         is_listed = one is _END
                         if not is_listed:
-                            outcomes.append(asyncio.create_task(self._outcome(one, task, session)))
+                            coming = self._outcome(one, task, session, keep_images=keep_images)
+                            outcomes.append(asyncio.create_task(coming))
             except AccessError:
                 # No more requests; but what was answered is paid for.
                 for outcome in outcomes:
@@ -127,10 +132,10 @@ class Pipeline:
         async with self._opened(uri) as media:
             return await self._decoded(prepare_media, media, task)
 
-    async def images(self, uri: str) -> tuple[Image, ...]:
-        """The images that would be sent of one video. Raises VidcapError."""
+    async def sampled(self, uri: str) -> tuple[Media, Sampled]:
+        """What would be shown of one video, the images among it. Raises VidcapError."""
         async with self._opened(uri) as media:
-            return (await self._decoded(sample, media)).images
+            return media, await self._decoded(sample, media, CAPTION)
 
     def _listed(self, uris: Iterable[str]) -> Iterator[str | Failure]:
         for uri in uris:
@@ -146,8 +151,12 @@ class Pipeline:
             except VidcapError as error:
                 yield Failure(uri, "source", error)
 
-    async def _outcome(self, found: Any, task: Task, session: Session) -> Result | Failure:
+    async def _outcome(
+        self, found: Any, task: Task, session: Session, *, keep_images: bool
+    ) -> Result | Failure:
         outcome = found if isinstance(found, Failure) else await self._result(found, task, session)
+        if isinstance(outcome, Result) and not keep_images:
+            outcome = dataclasses.replace(outcome, images=())
         self._on_progress(Progress(outcome.uri, "done"))
         return outcome
 
@@ -162,7 +171,7 @@ class Pipeline:
                 stage = "ask"
                 self._on_progress(Progress(uri, "ask"))
                 started_s = time.perf_counter()
-                answers = [await self._answer(request, task, session) for request in work.requests]
+                answers = await self._answers(work.requests, task, session)
                 result = read(work, answers, task, ask_s=time.perf_counter() - started_s)
         except AccessError:
             raise
@@ -173,6 +182,22 @@ class Pipeline:
             result = dataclasses.replace(result, notices=(*result.notices, str(error)))
         errors = [item.error for item in result.items if item.error]
         return Failure(uri, "ask", errors[0]) if len(errors) == len(result.items) else result
+
+    async def _answers(
+        self, requests: Iterable[Request], task: Task, session: Session
+    ) -> list[Answer | VidcapError]:
+        """The answers about one video, in order, as many under way at once as videos may be."""
+        room = asyncio.Semaphore(self.chosen.settings.concurrency)
+
+        async def answer(request: Request) -> Answer | VidcapError:
+            async with room:
+                return await self._answer(request, task, session)
+
+        asking = [asyncio.create_task(answer(request)) for request in requests]
+        try:
+            return await asyncio.gather(*asking)
+        finally:
+            await _cancelled(asking)
 
     async def _answer(self, request: Request, task: Task, session: Session) -> Answer | VidcapError:
         try:

@@ -147,6 +147,10 @@ class Captioner(Plugin):
         """
         yield self
 
+    async def models(self) -> tuple[str, ...] | None:
+        """Name the models its endpoint lists; None where it does not tell. Raises ProviderError."""
+        return None
+
     @abstractmethod
     async def answer(self, request: Request) -> Answer:
         """Ask the model once. Raises ProviderError; never retries, never sleeps."""

@@ -16,9 +16,9 @@ from .composing import compose
 from .errors import PluginError
 from .isolation.pool import DecoderPool, Stop
 from .plugin import Plugin
-from .sampling import OnImage, blaming, sample, side_px
+from .sampling import OnImage, Sampled, blaming, sample, side_px
 from .tasks import Task
-from .types import Media, Want, Work
+from .types import Media, Transcript, Want, Work
 from .version import __version__
 
 OnBytes = Callable[[int, int | None], None]
@@ -89,24 +89,27 @@ def prepare_media(
 ) -> Work:
     """Everything that `task` has to ask about an opened video. Raises VidcapError."""
     started_s = time.perf_counter()
-    sampled = sample(media, chosen, pool, stop, on_image)
-    request, cut = compose(media, sampled, chosen, task)
+    sampled = sample(media, chosen, task, pool, stop, on_image)
+    composed = [compose(media, shown, sampled, chosen, task) for shown in sampled.shown]
+    cut = dict.fromkeys(notice for _, cut in composed for notice in cut)
     return Work(
         uri=media.uri,
         title=media.title,
         duration_s=sampled.facts["duration_s"],
         task=task.name,
-        requests=(request,),
-        spans=((sampled.coverage.start_s, sampled.coverage.end_s),),
+        requests=tuple(request for request, _ in composed),
+        spans=tuple((shown.start_s, shown.end_s) for shown in sampled.shown),
         coverage=sampled.coverage,
-        made_by=_made_by(media, chosen, task),
+        made_by=_made_by(media, sampled, chosen, task),
         prepare_s=time.perf_counter() - started_s,
         notices=(*sampled.notices, *cut),
     )
 
 
-def _made_by(media: Media, chosen: Chosen, task: Task) -> dict[str, Any]:
+def _made_by(media: Media, sampled: Sampled, chosen: Chosen, task: Task) -> dict[str, Any]:
     asked = [task.instructions, task.label, task.question, json.dumps(task.schema, sort_keys=True)]
+    if task.scope != "video":
+        asked.append(f"{task.scope} {task.window_s}")
     prompt = "\n".join(asked)
     captioner = chosen.captioner
     return {
@@ -116,8 +119,19 @@ def _made_by(media: Media, chosen: Chosen, task: Task) -> dict[str, Any]:
         "sampler": _record(chosen.sampler),
         "captioner": _record(captioner, chosen.captioner_name) if captioner else None,
         "max_frames": chosen.settings.max_frames,
+        "transcript": _transcript(sampled.transcript),
         "prompt_sha256": hashlib.sha256(prompt.encode()).hexdigest(),
         "identity": dict(media.identity),
+    }
+
+
+def _transcript(transcript: Transcript | None) -> dict[str, Any] | None:
+    if transcript is None:
+        return None
+    return {
+        "origin": transcript.origin,
+        "language": transcript.language,
+        "cues": len(transcript.cues),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -28,6 +29,15 @@ KINDS: dict[str, type[Plugin]] = {
 }
 """Each kind by the name of its settings table; its hook is `vidcap_` and that name."""
 
+EXTRAS = {"sources": {"youtube": "youtube"}, "decoders": {"decord": "decord"}}
+"""The extra of vidcap that brings a plugin, by kind and name."""
+_OWN = "vidcap_core.builtin"
+
+
+def remedy(extra: str) -> str:
+    """How an extra is installed."""
+    return f'pip install "vidcap[{extra}]"'
+
 
 @dataclass(frozen=True, slots=True)
 class Installed:
@@ -44,6 +54,8 @@ class Registry:
     def __init__(self, found: Iterable[EntryPoint]) -> None:
         self.broken: dict[str, str] = {}
         """Why an entry point is of no use, by its origin."""
+        self.left_out: tuple[str, ...] = ()
+        """Entry points that are installed and were not asked for."""
         self._manager = pluggy.PluginManager("vidcap")
         self._manager.add_hookspecs(hooks)
         self._kinds: dict[str, dict[str, list[Installed]]] = {}
@@ -51,17 +63,32 @@ class Registry:
             self._load(entry_point)
 
     @classmethod
-    def load(cls) -> Registry:
-        """Find what is installed."""
-        return cls(entry_points(group="vidcap"))
+    def load(cls, only: Iterable[str] | None = None) -> Registry:
+        """Find what is installed; of others than vidcap itself, `only` these entry points.
+
+        Raises SettingsError where there is none of such a name.
+        """
+        found = list(entry_points(group="vidcap"))
+        if only is None:
+            return cls(found)
+        wanted, known = set(only), {one.name for one in found}
+        for name in sorted(wanted - known):
+            hint = near_misses(name, known) or f"; there is {', '.join(sorted(known))}"
+            raise SettingsError(f"setting 'plugins': no entry point named {name!r} is installed{hint}")
+        taken = [one for one in found if one.name in wanted or one.value == _OWN]
+        registry = cls(taken)
+        registry.left_out = tuple(_origin(one) for one in found if one not in taken)
+        return registry
 
     def _load(self, entry_point: EntryPoint) -> None:
         # Not pluggy's own loader, which stops at the first plugin that fails.
-        origin = _origin(entry_point)
+        origin, started_s = _origin(entry_point), time.perf_counter()
         try:
             module: ModuleType = entry_point.load()
-            self._manager.register(module, origin)
+            _log.debug("plugin %s took %.2f s to import", origin, time.perf_counter() - started_s)
             # Without these a misspelt or unmarked hook is silently never called.
+            _check_spelling(module, self._manager)
+            self._manager.register(module, origin)
             self._manager.check_pending()
             _check_marks(module, self._manager)
         except KeyboardInterrupt:
@@ -112,25 +139,40 @@ class Registry:
             raise PluginError(f"two {kind} are named {name!r}: {origins}; uninstall one of them")
         if found:
             return found[0].plugin
+        if extra := EXTRAS.get(kind, {}).get(name):
+            raise SettingsError(f"the {kind[:-1]} {name!r} is not installed: {remedy(extra)}{self.of_no_use}")
         raise SettingsError(f"no {kind[:-1]} named {name!r}{self._hint(kind, name, nicknames)}")
 
     def _hint(self, kind: str, name: str, nicknames: Iterable[str]) -> str:
         known = sorted({*self.kind(kind), *nicknames})
-        hint = near_misses(name, known) or f"; there is {', '.join(known) or 'none'}"
-        for origin, reason in self.broken.items():
-            hint += f"\nbroken: {origin}: {reason}"
-        return hint
+        hint = near_misses(name, [*known, *EXTRAS.get(kind, ())])
+        return (hint or f"; there is {', '.join(known) or 'none'}") + self.of_no_use
+
+    @property
+    def of_no_use(self) -> str:
+        """What may have offered what is not there, a line each."""
+        lines = [f"\nbroken: {origin}: {reason}" for origin, reason in self.broken.items()]
+        lines += [f"\nleft out by the setting 'plugins': {', '.join(self.left_out)}"] * bool(self.left_out)
+        return "".join(lines)
 
 
-def near_misses(name: str, known: Iterable[str]) -> str:
-    """`; did you mean …?`, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+def near_misses(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """`; did you mean …?`, or nothing. A prefix that all have is only told, not compared."""
+    near = difflib.get_close_matches(name.removeprefix(prefix), list(known), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(repr(prefix + one) for one in near)}?" if near else ""
 
 
 def _origin(entry_point: EntryPoint) -> str:
     dist = entry_point.dist
     return f"{entry_point.name} ({dist.name} {dist.version})" if dist else entry_point.name
+
+
+def _check_spelling(module: Any, manager: pluggy.PluginManager) -> None:
+    hooks_there = {f"vidcap_{kind}" for kind in KINDS}
+    for name in dir(module):
+        marks = manager.parse_hookimpl_opts(module, name)
+        if marks and not marks["optionalhook"] and name not in hooks_there:
+            raise PluginError(f"unknown hook {name!r}{near_misses(name, KINDS, 'vidcap_')}")
 
 
 def _check_marks(module: Any, manager: pluggy.PluginManager) -> None:

@@ -16,8 +16,11 @@ from .errors import PluginError, SettingsError, SourceError, VidcapError
 from .fit import coverage, thin
 from .isolation.pool import DecoderPool, Stop
 from .plugin import Plugin, Sampler
+from .scopes import Part, parts
+from .tasks import Task
 from .text import clock
-from .types import Coverage, Image, Limits, Media, Pick, Segment
+from .transcripts import transcript_of
+from .types import Coverage, Image, Limits, Media, Pick, Segment, Transcript
 
 if TYPE_CHECKING:
     from .video import Video
@@ -59,18 +62,34 @@ def _blaming_each(items: Iterator[T], plugin: Plugin) -> Iterator[T]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sampled:
-    """The images that were taken of a video, and what was learned of it."""
+class Shown:
+    """A span of the video with the images that one request shows of it."""
 
+    start_s: float
+    end_s: float
     images: tuple[Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What was taken of a video, and what was learned of it."""
+
+    shown: tuple[Shown, ...]
     coverage: Coverage
     facts: dict[str, Any]
+    transcript: Transcript | None
     notices: tuple[str, ...]
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """All images, in order."""
+        return tuple(image for shown in self.shown for image in shown.images)
 
 
 def sample(
     media: Media,
     chosen: Chosen,
+    task: Task,
     pool: DecoderPool,
     stop: Stop,
     on_image: OnImage = lambda done, total: None,
@@ -83,20 +102,38 @@ def sample(
         # Only the opening: what a sampler or a callback raises is not the decoder's fault.
         with blaming(chosen.decoder):
             whole = opened.enter_context(pool.open(media.location, stop))
+        with blaming(chosen.decoder):
+            transcript = transcript_of(media, whole, chosen.settings)
         video = _window(whole, chosen)
-        proposed = _proposed(chosen.sampler, video, stop)
-        most = min(chosen.settings.max_frames, limits.max_images or chosen.settings.max_frames)
-        picks = thin(proposed, most, video.start_s, video.end_s)
-        images = []
+        segments = _proposed(chosen.sampler, video, stop)
+        asked = _asked(segments, chosen, task, video)
+        picks = [pick for part in asked for pick in part.picks]
         made = video.images(picks, side_px(limits, video.width_px, video.height_px))
+        images = []
         for image in _blaming_each(made, chosen.decoder):
             images.append(image)
             on_image(len(images), len(picks))
         facts = _facts(whole, video)
-    kept = _within_body(images, picks, media, limits, video.start_s, video.end_s)
-    covered = coverage([image.asked_s for image in kept], video.start_s, video.end_s, len(proposed))
-    wanted = min(len(proposed), chosen.settings.max_frames)
-    return Sampled(tuple(kept), covered, facts, tuple(_notices(kept, len(images), wanted, limits)))
+    room_bytes = _room_bytes(limits, media, transcript)
+    taken = iter(images)
+    shown = [_within_body(part, list(islice(taken, len(part.picks))), limits, room_bytes) for part in asked]
+    kept = [image for one in shown for image in one.images]
+    proposed = sum(len(segment.picks) for segment in segments)
+    covered = coverage([image.asked_s for image in kept], video.start_s, video.end_s, proposed)
+    wanted = min(proposed, chosen.settings.max_frames)
+    notices = *media.details.get("notices", ()), *_notices(kept, len(images), wanted, limits)
+    return Sampled(tuple(shown), covered, facts, transcript, notices)
+
+
+def _asked(segments: Sequence[Segment], chosen: Chosen, task: Task, video: Video) -> list[Part]:
+    """Fit what is proposed to the budget of the video, and each request's share to its limits."""
+    most, most_a_request = chosen.settings.max_frames, chosen.limits.max_images
+    proposed = [pick for segment in segments for pick in segment.picks]
+    kept = thin(proposed, most, video.start_s, video.end_s)
+    asked = parts(segments, kept, task, video.start_s, video.end_s)
+    if most_a_request is None:
+        return asked
+    return [Part(p.start_s, p.end_s, thin(p.picks, most_a_request, p.start_s, p.end_s)) for p in asked]
 
 
 def _facts(whole: Video, shown: Video) -> dict[str, Any]:
@@ -134,20 +171,27 @@ def _window(video: Video, chosen: Chosen) -> Video:
     return video.window(start_s, end_s)
 
 
-def _proposed(sampler: Sampler, video: Video, stop: Stop) -> list[Pick]:
-    picks: list[Pick] = []
+def _proposed(sampler: Sampler, video: Video, stop: Stop) -> list[Segment]:
+    segments: list[Segment] = []
+    count, end_s = 0, video.start_s
     with blaming(sampler):
-        end_s = video.start_s
-        for count, segment in enumerate(sampler.segments(video)):
+        for segment in sampler.segments(video):
             _check_segment(segment, sampler, end_s)
             end_s = segment.end_s
             # Python code cannot be stopped from outside, only between its steps.
             stop.check()
-            picks += islice(segment.picks, _MOST_PICKS + 1)
-            if max(count, len(picks)) > _MOST_PICKS:
+            picks = tuple(islice(segment.picks, _MOST_PICKS + 1))
+            segments.append(Segment(segment.start_s, segment.end_s, picks))
+            count += len(picks)
+            if max(count, len(segments)) > _MOST_PICKS:
                 raise SettingsError(
                     f"sampler {sampler.name!r} proposes more than {_MOST_PICKS:,} frames: take fewer"
                 )
+    _check_picks([pick for segment in segments for pick in segment.picks], sampler, video)
+    return segments
+
+
+def _check_picks(picks: Sequence[Any], sampler: Sampler, video: Video) -> None:
     if not picks:
         raise PluginError(f"sampler {sampler.name!r} chose no frame")
     for pick in picks:
@@ -155,7 +199,6 @@ def _proposed(sampler: Sampler, video: Video, stop: Stop) -> list[Pick]:
     for earlier, later in pairwise(picks):
         if later.time_s < earlier.time_s:
             raise PluginError(f"sampler {sampler.name!r} does not go forward: {later.time_s:g} s comes late")
-    return picks
 
 
 def _check_segment(segment: Any, sampler: Sampler, after_s: float) -> None:
@@ -193,24 +236,26 @@ def side_px(limits: Limits, width_px: int, height_px: int) -> int:
     return round(limits.side_px * min(shape, _LONGEST_SHAPE))
 
 
-def _within_body(
-    images: Sequence[Image], picks: Sequence[Pick], media: Media, limits: Limits, start_s: float, end_s: float
-) -> list[Image]:
+def _room_bytes(limits: Limits, media: Media, transcript: Transcript | None) -> int | None:
+    """What the images of one request may take; None where there is no limit."""
+    if limits.max_body_bytes is None:
+        return None
+    return limits.max_body_bytes - most_text_bytes(media, transcript)
+
+
+def _within_body(part: Part, images: Sequence[Image], limits: Limits, room_bytes: int | None) -> Shown:
     """Leave out images, by time and worth, until they fit a request's body."""
     kept = list(images)
-    if limits.max_body_bytes is None:
-        return kept
-    room_bytes = limits.max_body_bytes - most_text_bytes(media)
-    by_pick = dict(zip(map(id, picks), images, strict=True))
-    while (sent_bytes := sum(map(_sent_bytes, kept))) > room_bytes:
+    by_pick = dict(zip(map(id, part.picks), images, strict=True))
+    while room_bytes is not None and (sent_bytes := sum(map(_sent_bytes, kept))) > room_bytes:
         if len(kept) == 1:
             raise SettingsError(
                 f"a request may hold {limits.max_body_bytes:,} bytes, too few for one frame of"
                 f" {sent_bytes:,}: lower side_px or raise max_body_bytes, in the captioner's limits"
             )
         most = min(max(int(len(kept) * room_bytes / sent_bytes), 1), len(kept) - 1)
-        kept = [by_pick[id(pick)] for pick in thin(picks, most, start_s, end_s)]
-    return kept
+        kept = [by_pick[id(pick)] for pick in thin(part.picks, most, part.start_s, part.end_s)]
+    return Shown(part.start_s, part.end_s, tuple(kept))
 
 
 def _sent_bytes(image: Image) -> int:

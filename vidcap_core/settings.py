@@ -1,21 +1,23 @@
 """Settings: what is chosen, by name, and the options of everything that can be chosen.
 
-Layers, the strongest first: arguments, `VIDCAP_*`, `vidcap.toml`, `providers.toml`, defaults. Each
-value's origin is known. What is misspelt is an error: nothing is silently ignored.
+Layers, the strongest first: arguments, `VIDCAP_*`, the profile, `vidcap.toml` or `[tool.vidcap]`, the
+user's own file, `providers.toml`, defaults. Each value's origin is known. What is misspelt is an
+error: nothing is silently ignored.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeInt,
@@ -28,15 +30,16 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from . import layers
-from .errors import SettingsError
-from .layers import Layer, Text
+from . import layers, profiles
+from .faults import Faults, settled
+from .layers import FILE, Layer
 from .plugin import NAME_PATTERN
-from .registry import near_misses
+from .registry import KINDS
+from .text import seconds
 
-ARGUMENT, DEFAULT = "an argument", "default"
-"""Origins that are no variable and no file."""
-FILE = Path("vidcap.toml")
+ARGUMENT = "an argument"
+"""The origin of what is given on the command line or in Python."""
+PYPROJECT = Path("pyproject.toml")
 _PROVIDERS = Path(__file__).with_name("providers.toml")
 
 M = TypeVar("M", bound=BaseModel)
@@ -48,6 +51,19 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _split(value: Any) -> Any:
+    """Words with commas between them; a list in brackets is read as one later."""
+    if isinstance(value, str) and not value.lstrip().startswith("["):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+def _time(value: Any) -> Any:
+    return seconds(value) if isinstance(value, str) and ":" in value else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Time = Annotated[float | None, BeforeValidator(_time)]
 Tables = dict[Annotated[str, AfterValidator(_check_name)], dict[str, Any]]
 
 
@@ -83,13 +99,17 @@ class Settings(BaseSettings):
     decoder: str = Field(default="pyav", description="Decoder to use.")
     sampler: str = Field(default="fixed_interval", description="Sampler to use.")
     captioner: str | None = Field(
-        default=None, description="Captioner to use; by default `inference` where INFERENCE_API_KEY is set."
+        default=None,
+        description="Captioner to use; by default `inference` where `INFERENCE_API_KEY` is set,"
+        " else `offline` for a single video on the command line.",
     )
     max_frames: PositiveInt = Field(default=16, description="Most frames to send of one video.")
-    start_s: float | None = Field(default=None, description="Look at the video from this time on.")
-    end_s: float | None = Field(default=None, description="Look at the video up to this time.")
-    languages: tuple[str, ...] = Field(
-        default=(), description="Languages wanted of a transcript, the best first: en, pt-BR."
+    start_s: Time = Field(
+        default=None, description='Look from this time on: 90 or "1:30"; by default the beginning.'
+    )
+    end_s: Time = Field(default=None, description='Look up to this time: 90 or "1:30"; by default the end.')
+    languages: Words = Field(
+        default=(), description="Languages wanted of a transcript, the best first: en, pt-BR; by default any."
     )
     transcript: str = Field(
         default="auto",
@@ -116,11 +136,18 @@ class Settings(BaseSettings):
     decoder_timeout_s: PositiveFloat = Field(
         default=120.0, description="Longest time for one reply of the decoder's process."
     )
+    profile: str | None = Field(default=None, description="Profile to use; by default none.")
+    plugins: Words | None = Field(
+        default=None, description="Entry points to load, vidcap's own aside: a,b; by default all."
+    )
     sources: Tables = Field(default_factory=dict, description="Options of sources, a table each.")
     decoders: Tables = Field(default_factory=dict, description="Options of decoders, a table each.")
     samplers: Tables = Field(default_factory=dict, description="Options of samplers, a table each.")
     captioners: Tables = Field(
         default_factory=dict, description="Options of captioners and nicknames, a table each."
+    )
+    profiles: Tables = Field(
+        default_factory=dict, description="Settings that are chosen together, a table each profile."
     )
     tasks: dict[Annotated[str, AfterValidator(_check_name)], TaskTable] = Field(
         default_factory=dict, description="Tasks of your own, a table each."
@@ -139,16 +166,35 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls, arguments: Mapping[str, Any] | None = None) -> Settings:
         """Read every layer; `arguments` is the strongest. Raises SettingsError."""
-        read = (
-            Layer(ARGUMENT, arguments or {}),
-            *layers.environment(os.environ),
-            layers.toml(FILE),
-            dataclasses.replace(layers.toml(_PROVIDERS), origin=_PROVIDERS.name),
-        )
+        strong = (Layer(ARGUMENT, arguments or {}), *layers.environment(os.environ))
+        files = (layers.project(FILE, PYPROJECT), layers.user())
+        providers = dataclasses.replace(layers.toml(_PROVIDERS), origin=_PROVIDERS.name)
+        written = (*strong, *files)
+        profile = profiles.layers_of(written, profiles.chosen_of(written))
+        read = (*strong, *profile, *files, providers)
+        settings = cls._settled(layers.laid(read), read)
+        profiles.check(written)
+        for name in settings.profiles:
+            table = layers.laid(profiles.layers_of(written, name))
+            cls._settled(table, written, ("profiles", name))
+        settings._layers = read
+        return settings
+
+    @classmethod
+    def _settled(cls, values: dict[str, Any], read: tuple[Layer, ...], above: tuple[str, ...] = ()) -> Self:
         try:
-            settings = _settled(cls._of, layers.laid(read))
+            return settled(cls._of, values)
         except ValidationError as error:
-            raise _Faults(error, cls, "setting", read).explained() from None
+            raise Faults(error, cls, "setting", read, above).explained() from None
+
+    def under(self, profile: str) -> Settings:
+        """The tables of plugins that a profile holds, with what the files say of them besides."""
+        files = tuple(layer for layer in self._layers if layer.file)
+        own = profiles.layers_of(self._layers, profile)
+        whole, mentioned = (Layer("", layers.laid(some)) for some in ((*own, *files), own))
+        tables = {kind: {name: whole.table(kind)[name] for name in mentioned.table(kind)} for kind in KINDS}
+        read = (*own, *files)
+        settings = self._settled(tables, read)
         settings._layers = read
         return settings
 
@@ -174,7 +220,11 @@ class Settings(BaseSettings):
 
     def origin(self, *path: str) -> str:
         """Where a value came from: an argument, a variable, a file; `default` where nowhere."""
-        return _origin(self._layers, path)
+        return layers.origin(self._layers, path)
+
+    def file(self, *path: str) -> Path | None:
+        """The file that a value stands in, be it as a profile's; None where it came from elsewhere."""
+        return next((layer.file for layer in self._layers if layer.holds(path)), None)
 
     def options(self, kind: str, name: str) -> dict[str, Any]:
         """The table of a plugin or nickname, `use` included."""
@@ -192,11 +242,11 @@ class Settings(BaseSettings):
         """
         options = {option: value for option, value in self.options(kind, name).items() if option != "use"}
         try:
-            return _settled(plugin.model_validate, options)
+            return settled(plugin.model_validate, options)
         except ValidationError as error:
             if not chosen and all(fault["type"] == "missing" for fault in error.errors(include_input=False)):
                 return None
-            raise _Faults(error, plugin, "option", self._layers, (kind, name)).explained() from None
+            raise Faults(error, plugin, "option", self._layers, (kind, name)).explained() from None
 
 
 _laid: ContextVar[Mapping[str, Any]] = ContextVar("_laid", default={})  # noqa: B039 - never changed
@@ -210,78 +260,3 @@ class _Laid(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         return dict(_laid.get())
-
-
-def _origin(read: tuple[Layer, ...], path: tuple[str, ...]) -> str:
-    return next((layer.origin for layer in read if layer.holds(path)), DEFAULT)
-
-
-def _settled(build: Callable[[dict[str, Any]], M], values: dict[str, Any]) -> M:
-    """Build; where text will not do, read it as JSON or TOML and build again."""
-    try:
-        return build(values)
-    except ValidationError as error:
-        for fault in error.errors(include_input=False, include_url=False, include_context=False):
-            values = _reread(values, fault["loc"])
-        return build(values)
-
-
-def _reread(value: Any, path: tuple[Any, ...]) -> Any:
-    """The value with the text at a path, or on the way to it, read as what it may hold."""
-    if isinstance(value, Text):
-        return value.parsed()
-    if isinstance(value, dict) and path and path[0] in value:
-        return value | {path[0]: _reread(value[path[0]], path[1:])}
-    return value
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Faults:
-    """What is wrong with some values, in words for who wrote them.
-
-    Never the value itself: it may be a key in the wrong place.
-    """
-
-    error: ValidationError
-    model: type[BaseModel]
-    what: str
-    layers: tuple[Layer, ...]
-    above: tuple[str, ...] = ()
-    """The tables that the values stand in."""
-
-    def explained(self) -> SettingsError:
-        """Say for each fault which value is wrong, where it came from and what was perhaps meant."""
-        faults = self.error.errors(include_input=False, include_url=False, include_context=False)
-        return SettingsError(
-            "\n".join(self._line(fault["type"], fault["loc"], fault["msg"]) for fault in faults)
-        )
-
-    def _line(self, kind: str, where: tuple[Any, ...], said: str) -> str:
-        path = (*self.above, *(str(step) for step in where if step != "[key]"))
-        dotted = ".".join(path)
-        if kind == "missing":
-            variable = layers.variable(path)
-            return f"{self.what} {dotted!r} must be set: in {FILE}, with --set {dotted}=… or {variable}=…"
-        if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-            known = _fields(self.model, where[:-1])
-            hint = near_misses(path[-1], known) or f"; known: {', '.join(known)}"
-            return f"unknown {self.what} {dotted!r}{self._place(path)}{hint}"
-        said = said.removeprefix("Value error, ")
-        return f"{self.what} {dotted!r}{self._place(path)}: {said}" if path else said
-
-    def _place(self, path: tuple[str, ...]) -> str:
-        # The way to a fault may go on where that to a value ends: into a list, into a union.
-        while path and (origin := _origin(self.layers, path)) == DEFAULT:
-            path = path[:-1]
-        return f" (from {origin})" if path else ""
-
-
-def _fields(model: Any, path: tuple[Any, ...]) -> list[str]:
-    """The names that are known in a model, or in a model or a dataclass within it."""
-    for step in path:
-        fields = getattr(model, "model_fields", {})
-        table = get_args(model)[1:] if get_origin(model) is dict else ()
-        model = fields[step].annotation if step in fields else table[0] if table else None
-    if dataclasses.is_dataclass(model):
-        return [field.name for field in dataclasses.fields(model)]
-    return list(getattr(model, "model_fields", ()))

@@ -12,6 +12,7 @@ _CONTROL = re.compile(
     # Lone surrogates, which nothing can write, and tags, which hide words from people only.
     r"\ud800-\udfff\U000e0000-\U000e007f]+"
 )
+_TIME = re.compile(r"[0-9]{1,9}(:[0-5]?[0-9]){0,2}(\.[0-9]+)?")
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "“": '"', "”": '"'})
 """Models have special tokens of many makes, `<|im_end|>`, `[INST]`, `]~b]`: none is left without these."""
 
@@ -24,6 +25,16 @@ def clock(time_s: float) -> str:
     seconds = f"{rest / 100:05.2f}".rstrip("0").rstrip(".")
     head = f"{hours}:{minutes:02}" if hours else f"{minutes}"
     return f"{'-' if time_s < 0 and hundredths else ''}{head}:{seconds}"
+
+
+def seconds(text: str) -> float:
+    """A time as people write it, in seconds: 90, 1:30, 1:02:03.5. Raises ValueError."""
+    if not _TIME.fullmatch(text):
+        raise ValueError("is no time: write 90, 1:30 or 1:02:03.5")
+    time_s = 0.0
+    for part in text.split(":"):
+        time_s = time_s * 60 + float(part)
+    return time_s
 
 
 def as_data(text: str, most_chars: int) -> str:

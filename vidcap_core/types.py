@@ -342,13 +342,32 @@ class Result:
     made_by: Mapping[str, Any]
     """What made it: plugins with their options, model, hashes of prompt and file, vidcap's version."""
     notices: tuple[str, ...] = ()
+    images: tuple[Image, ...] = field(default=(), repr=False, compare=False)
+    """The frames that were sent. Not written down; results of `run` come without them."""
 
     @property
     def text(self) -> str:
-        """The answer as text: the field's value where the answer has one, else JSON."""
-        from .writers import item_text
+        """The answers as text, each with its span where there are several.
 
-        return "\n".join(item_text(item) for item in self.items if item.error is None)
+        An answer of one text is that text, any other is `key: value` on indented lines.
+        """
+        from .writers import result_text
+
+        return result_text(self)
+
+    @property
+    def value(self) -> Any:
+        """The value of the only item. Raises its error, or ValueError where there are several."""
+        if len(self.items) != 1:
+            raise ValueError(f"there are {len(self.items)} items: look at each item's value")
+        if self.items[0].error is not None:
+            raise self.items[0].error
+        return self.items[0].value
+
+    def _repr_html_(self) -> str:
+        from .notebook import result_html
+
+        return result_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""

@@ -7,7 +7,9 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar, overload
+
+from pydantic import BaseModel
 
 from .chosen import DEFAULT_CAPTIONER, Chosen, Given, choose
 from .errors import SettingsError
@@ -15,19 +17,22 @@ from .layers import merge
 from .pipeline import OnProgress, Pipeline
 from .plugin import Captioner, Decoder, Plugin, Sampler, Source
 from .portal import CLOSED, OWN_THREAD, Items, Portal
-from .registry import KINDS, Registry, near_misses
+from .registry import KINDS, Registry
+from .sampling import Sampled
 from .settings import Settings
-from .tasks import CAPTION, TASKS, Task
-from .types import Failure, Image, Result, Work
+from .task_choice import choose_task
+from .tasks import CAPTION, Task, asked
+from .types import Failure, Image, Media, Result, Work
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 Uri: TypeAlias = str | os.PathLike[str]
 
 _CUSTOM = "openai_compatible"
 
 
 class Vidcap:
-    """Captions videos with one choice of plugins and settings.
+    """Captions videos, and answers questions about them, with one choice of plugins and settings.
 
         with Vidcap(captioner="openai", sampler=UniformSampler(count=8)) as vidcap:
             print(vidcap.caption("talk.mp4").text)
@@ -62,7 +67,7 @@ class Vidcap:
             raise SettingsError("the captioner is given as an object: give it its model and base_url itself")
         loaded = load_settings({**settings, **names}, model=model, base_url=base_url)
         given: dict[str, Any] = objects
-        chosen = choose(loaded, Registry.load(), Given(**given), asks=False)
+        chosen = choose(loaded, Registry.load(loaded.plugins), Given(**given), asks=False)
         self._start(Pipeline(chosen, on_progress))
 
     @classmethod
@@ -100,30 +105,83 @@ class Vidcap:
 
     async def acaption(self, uri: Uri) -> Result:
         """Caption one video. Raises VidcapError."""
+        return await self._one(uri, self.task("caption"))
+
+    def describe(self, uri: Uri) -> Result:
+        """Describe one video in a detailed paragraph. Raises VidcapError."""
+        return self._portal.run(self.adescribe(uri))
+
+    async def adescribe(self, uri: Uri) -> Result:
+        """Describe one video in a detailed paragraph. Raises VidcapError."""
+        return await self._one(uri, self.task("describe"))
+
+    @overload
+    def ask(self, uri: Uri, question: str) -> Result: ...
+    @overload
+    def ask(self, uri: Uri, question: str, answer: type[M]) -> M: ...
+    def ask(self, uri: Uri, question: str, answer: type[M] | None = None) -> Result | M:
+        """Answer a question about one video. Raises VidcapError.
+
+        The result's value has the `answer` and `times_s`, the times of frames that show it. With a
+        pydantic model as `answer`, the answer is asked for and returned as one of those.
+        """
+        return self._portal.run(self._ask(uri, question, answer))
+
+    @overload
+    async def aask(self, uri: Uri, question: str) -> Result: ...
+    @overload
+    async def aask(self, uri: Uri, question: str, answer: type[M]) -> M: ...
+    async def aask(self, uri: Uri, question: str, answer: type[M] | None = None) -> Result | M:
+        """Answer a question about one video, as `ask` does. Raises VidcapError."""
+        return await self._ask(uri, question, answer)
+
+    async def _ask(self, uri: Uri, question: str, answer: type[M] | None) -> Result | M:
+        result = await self._one(uri, asked(question, answer))
+        if answer is None:
+            return result
+        value: M = result.value
+        return value
+
+    async def _one(self, uri: Uri, task: Task) -> Result:
+        """The result of one video. Raises VidcapError."""
         self._check_open()
         outcome: str | Result | Failure = await self._pipeline.only(os.fspath(uri))
         if isinstance(outcome, str):
-            async with aclosing(self.arun(outcome)) as outcomes:
+            async with aclosing(self.arun(outcome, task, keep_images=True)) as outcomes:
                 outcome = await anext(outcomes)
         if isinstance(outcome, Failure):
             outcome.error.args = (f"{outcome.uri}: {outcome.error}",)
             raise outcome.error
         return outcome
 
-    def run(self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION) -> Items[Result | Failure]:
+    def task(self, name: str, *, prompt: str | None = None) -> Task:
+        """The task of that name, vidcap's own or one of the settings. Raises SettingsError.
+
+        With a `prompt`, that is asked instead; `@FILE` reads it from a file.
+        """
+        return choose_task(name, self.chosen.settings, prompt=prompt)
+
+    def run(
+        self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION, *, keep_images: bool = False
+    ) -> Items[Result | Failure]:
         """An outcome for every video, in order; folders and patterns stand for their videos.
 
-        An iterator: leave the loop early, or `close` it, and what is under way is stopped.
+        An iterator: leave the loop early, or `close` it, and what is under way is stopped. Results
+        come without their `images`, unless `keep_images` says that there is room for them.
         """
-        return Items(self._portal, self.arun(uris, task))
+        return Items(self._portal, self.arun(uris, task, keep_images=keep_images))
 
     def arun(
-        self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION
+        self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION, *, keep_images: bool = False
     ) -> AsyncGenerator[Result | Failure, None]:
         """An outcome for every video, in order; folders and patterns stand for their videos."""
         self._check_open()
         many: Iterable[Uri] = [uris] if isinstance(uris, (str, os.PathLike)) else uris
-        return self._held(self._pipeline.run((os.fspath(uri) for uri in many), _task(task)))
+        named = (os.fspath(uri) for uri in many)
+        return self._held(self._pipeline.run(named, self._task(task), keep_images=keep_images))
+
+    def _task(self, task: Task | str) -> Task:
+        return task if isinstance(task, Task) else self.task(task)
 
     async def _held(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         # As long as somebody iterates this must not go: its finalizer ends the decoders.
@@ -134,18 +192,24 @@ class Vidcap:
     def frames(self, uri: Uri) -> Iterator[Image]:
         """The frames that would be sent of one video. Raises VidcapError."""
         self._check_open()
-        return iter(self._portal.run(self._pipeline.images(os.fspath(uri))))
+        return iter(self.sampled(uri)[1].images)
 
     async def aframes(self, uri: Uri) -> AsyncGenerator[Image, None]:
         """The frames that would be sent of one video. Raises VidcapError."""
         self._check_open()
-        for image in await self._pipeline.images(os.fspath(uri)):
+        _, sampled = await self._pipeline.sampled(os.fspath(uri))
+        for image in sampled.images:
             yield image
+
+    def sampled(self, uri: Uri) -> tuple[Media, Sampled]:
+        """One video as its source and its decoder tell of it, with all that would be shown of it."""
+        self._check_open()
+        return self._portal.run(self._pipeline.sampled(os.fspath(uri)))
 
     def prepare(self, uri: Uri, task: Task | str = CAPTION) -> Work:
         """All that would be asked about one video; nothing is sent. Raises VidcapError."""
         self._check_open()
-        return self._portal.run(self._pipeline.prepare(os.fspath(uri), _task(task)))
+        return self._portal.run(self._pipeline.prepare(os.fspath(uri), self._task(task)))
 
     def _check_open(self) -> None:
         if not self._closed.alive:
@@ -188,14 +252,6 @@ def load_settings(arguments: dict[str, Any], *, model: str | None, base_url: str
     if base_url is not None and not (model or settings.options("captioners", captioner).get("model")):
         raise SettingsError(f"which model of {base_url}? Give it with --model (in Python model=…)")
     return Settings.load(merge({"captioners": {captioner: options}}, arguments))
-
-
-def _task(task: Task | str) -> Task:
-    if isinstance(task, Task):
-        return task
-    if task not in TASKS:
-        raise SettingsError(f"no task named {task!r}{near_misses(task, TASKS)}; known: {', '.join(TASKS)}")
-    return TASKS[task]
 
 
 def _close(pipeline: Pipeline, portals: list[Portal], process: int) -> None:

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from .errors import VidcapError
-from .types import Image, Item, Request, Work
+from .text import clock
+from .types import Image, Item, Request, Result, Work
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -21,7 +22,9 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Image):
         return _image(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain_field(field.name, getattr(value, field.name)) for field in fields(value)}
+        unwritten = {"images"} if isinstance(value, Result) else set()
+        named = [field.name for field in fields(value) if field.name not in unwritten]
+        return {name: _plain_field(name, getattr(value, name)) for name in named}
     if isinstance(value, VidcapError):
         return {"type": type(value).__name__, "message": str(value)}
     if isinstance(value, Mapping):
@@ -61,11 +64,54 @@ def to_json(value: Any, *, indent: int | None = 2) -> str:
     return _SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
+def result_text(result: Result) -> str:
+    """What the items say; with several, each after its span."""
+    good = [item for item in result.items if item.error is None]
+    if len(result.items) == 1:
+        return "".join(map(item_text, good))
+    return "\n".join(f"{_span(item)}{_below(item_text(item))}" for item in good)
+
+
+def _span(item: Item) -> str:
+    return f"[{clock(item.start_s)}–{clock(item.end_s)}]"
+
+
+def _below(text: str) -> str:
+    return "\n" + _indented(text) if "\n" in text else " " + text
+
+
+def _indented(text: str) -> str:
+    return "\n".join("  " + line for line in text.split("\n"))
+
+
 def item_text(item: Item) -> str:
-    """What an item says: the only field's text, else JSON."""
-    plain = to_plain(item.value)
-    values = list(plain.values()) if isinstance(plain, dict) else []
-    return values[0] if len(values) == 1 and isinstance(values[0], str) else to_json(plain)
+    """What an item says: in its class's own words, as its only text, else as `key: value` lines."""
+    from pydantic import BaseModel
+
+    value = item.value
+    if isinstance(value, BaseModel) and type(value).__str__ is not BaseModel.__str__:
+        return str(value)
+    plain = to_plain(value)
+    if isinstance(plain, dict) and len(plain) == 1 and isinstance(only := next(iter(plain.values())), str):
+        return only
+    return _outline(plain)
+
+
+def _outline(value: Any) -> str:
+    """Plain data as people read it: `key: value`, a dash before each of a list, nested by indentation."""
+    if isinstance(value, dict) and value:
+        return "\n".join(f"{key}:{_beside(one)}" for key, one in value.items())
+    if isinstance(value, list) and value:
+        return "\n".join("- " + _indented(_outline(one)).removeprefix("  ") for one in value)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _beside(value: Any) -> str:
+    text = _outline(value)
+    nested = "\n" in text or (isinstance(value, (dict, list)) and value)
+    return "\n" + _indented(text) if nested else " " + text
 
 
 def work_plain(work: Work) -> dict[str, Any]:

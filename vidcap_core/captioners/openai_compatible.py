@@ -32,6 +32,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY_LIKE = re.compile(r"(?=.*[a-z])(?=.*[0-9]).{20,}")
 _CONNECT_S = 10.0
 _LISTING_S = 5.0
+_NO_LISTING = (404, 405, 501)
+"""How endpoints say that they list no models."""
 
 
 class OpenAICompatible(Captioner):
@@ -104,6 +106,12 @@ class OpenAICompatible(Captioner):
         """Ask once, over a connection of its own; for more than one request open a `session`."""
         async with self.session() as session:
             return await session.answer(request)
+
+    async def models(self) -> tuple[str, ...] | None:
+        """Name the models the endpoint lists; None where it does not tell. Raises ProviderError."""
+        plugin, key = self.replace(timeout_s=min(self.timeout_s, _LISTING_S)), self._key()
+        async with _open_client(plugin, key) as client:
+            return await _Session(plugin, client, key).models()
 
     @property
     def _is_openai(self) -> bool:
@@ -242,12 +250,34 @@ class _Session:
                 self._listed = await self._list_models()
             return self._listed
 
+    async def models(self) -> tuple[str, ...] | None:
+        reply = await self._listing_reply()
+        if isinstance(reply, ProviderError):
+            raise reply
+        if reply.status in _NO_LISTING:
+            return None
+        data = reply.json()
+        complaint = complaint_in(reply, data)
+        if complaint is not None:
+            raise self._refusals.of(complaint, "prompt", [])
+        if not isinstance(data, (dict, list)):
+            raise self._refusals.no_completion(reply)
+        return tuple(model_names(data)) or None
+
     async def _list_models(self) -> list[str]:
-        from openai import OpenAIError
+        reply = await self._listing_reply()
+        # Without one only a hint is lost, and there is an error to report already.
+        return [] if isinstance(reply, ProviderError) else model_names(reply.json())
+
+    async def _listing_reply(self) -> Reply | ProviderError:
+        # Returned, as in `_send`.
+        from openai import APIConnectionError, APIStatusError
 
         try:
             async with asyncio.timeout(_LISTING_S):
                 raw = await self._client.models.with_raw_response.list(extra_headers=self._headers)
-        except (OpenAIError, TimeoutError):
-            return []  # only a hint is lost, and there is an error to report already
-        return model_names(Reply.of(raw.http_response).json())
+            return Reply.of(raw.http_response)
+        except APIStatusError as error:
+            return Reply.of(error.response)
+        except (APIConnectionError, TimeoutError) as error:
+            return self._refusals.no_reply(error)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .order import Format, Order
+from . import options as given
+from .groups import Commands
+from .order import Order
 
 app = typer.Typer(
     name="vidcap",
     help="Turn videos into words with vision-language models.",
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -29,18 +33,22 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _seconds(text: str) -> float:
-    """`90`, `1:30` or `1:02:03.5` in seconds."""
-    try:
-        parts = [float(part) for part in text.split(":")]
-    except ValueError:
-        parts = []
-    if not 1 <= len(parts) <= 3 or not all(0 <= part < float("inf") for part in parts):
-        raise typer.BadParameter(f"{text!r} is no time; write 90, 1:30 or 1:02:03.5")
-    seconds = 0.0
-    for part in parts:
-        seconds = seconds * 60 + part
-    return seconds
+def _end_with(module: str, call: Callable[[Any], int], *, debug: bool) -> None:
+    """Import a command's module, run it, and end with its exit code."""
+    from .guard import guarded
+
+    def run() -> int:
+        # What is imported stays: to look for garbage among it is a tenth of the start.
+        gc.disable()
+        imported = import_module(f".{module}", __package__)
+        gc.enable()
+        return call(imported)
+
+    raise typer.Exit(guarded(run, debug=debug))
+
+
+def _run(order: Order) -> None:
+    _end_with("captioning", lambda module: module.run(order), debug=order.debug)
 
 
 @app.callback()
@@ -53,73 +61,94 @@ def _vidcap(
 
 
 @app.command()
-def caption(
-    uris: Annotated[list[str], typer.Argument(metavar="URI...", help="Files, folders or patterns.")],
-    captioner: Annotated[str | None, typer.Option(help="Captioner: inference, openai, offline, …")] = None,
-    model: Annotated[str | None, typer.Option(help="Model, as the captioner's endpoint names it.")] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="Any OpenAI-compatible endpoint, e.g. http://localhost:8000/v1.")
-    ] = None,
-    sampler: Annotated[str | None, typer.Option(help="Sampler: fixed_interval, uniform, …")] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Frames to send, at most.")] = None,
-    every: Annotated[float | None, typer.Option(help="Seconds between frames (fixed_interval).")] = None,
-    start: Annotated[
-        float | None,
-        typer.Option("--from", metavar="TIME", parser=_seconds, help="Look from this time on: 90, 1:30."),
-    ] = None,
-    end: Annotated[
-        float | None, typer.Option("--to", metavar="TIME", parser=_seconds, help="Look up to this time.")
-    ] = None,
-    decoder: Annotated[str | None, typer.Option(help="Decoder: pyav, …")] = None,
-    source: Annotated[str | None, typer.Option(help="Source, where several claim a URI.")] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any setting: samplers.uniform.count=5."),
-    ] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
-    out: Annotated[
-        Path | None, typer.Option(help="Write to this file, or for many videos into this folder.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Tell what happens, errors with their origin.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the request as JSON and send nothing.")
-    ] = False,
-) -> None:
+@given.taking(given.ASKING)
+def caption(uris: given.Uris, **options: Any) -> None:
     """Caption videos: one concise caption each."""
-    from .guard import guarded
+    _run(Order(uris, **options))
 
-    def run() -> int:
-        # What is imported stays: to look for garbage among it is a tenth of the start.
-        gc.disable()
-        from . import captioning
 
-        gc.enable()
-        return captioning.run(order)
+@app.command()
+@given.taking(given.ASKING)
+def describe(uris: given.Uris, **options: Any) -> None:
+    """Describe videos: one detailed paragraph each."""
+    _run(Order(uris, task="describe", **options))
 
+
+@app.command()
+@given.taking({name: option for name, option in given.ASKING.items() if name != "prompt"})
+def ask(uris: given.Uris, question: given.Question, **options: Any) -> None:
+    """Ask videos a question; the answer names its times."""
+    _run(Order(uris, task="ask", prompt=question, **options))
+
+
+@app.command()
+@given.taking(given.ASKING)
+def run(task: given.TaskName, uris: given.Uris, **options: Any) -> None:
+    """Run any task: by name, or by --prompt and --schema."""
+    _run(Order(uris, task=task, **options))
+
+
+@app.command()
+@given.taking(given.CHOOSING)
+def frames(uris: given.Uris, out: given.Folder, **options: Any) -> None:
+    """Write the frames that would be sent, as JPEGs."""
+    order = Order(uris, out=out, **options)
+    _end_with("framing", lambda module: module.run(order), debug=order.debug)
+
+
+@app.command()
+def plugins(
+    kind: given.Kind = None,
+    as_json: given.AsJson = False,
+    profile: given.Profile = None,
+    assignments: given.Assignments = None,
+    debug: given.Debug = False,
+) -> None:
+    """List the plugins, their options, and what is broken."""
+    order = Order([], profile=profile, assignments=assignments)
+    _end_with("listing", lambda module: module.plugins(order, kind, as_json=as_json), debug=debug)
+
+
+@app.command()
+def settings(
+    as_json: given.AsJson = False,
+    profile: given.Profile = None,
+    assignments: given.Assignments = None,
+    debug: given.Debug = False,
+) -> None:
+    """Show every setting, and where its value came from."""
+    order = Order([], profile=profile, assignments=assignments)
+    _end_with("listing", lambda module: module.settings(order, as_json=as_json), debug=debug)
+
+
+@app.command()
+def doctor(
+    captioner: given.Captioner = None,
+    model: given.Model = None,
+    base_url: given.BaseUrl = None,
+    as_json: given.AsJson = False,
+    profile: given.Profile = None,
+    assignments: given.Assignments = None,
+    debug: given.Debug = False,
+) -> None:
+    """Look whether everything works here."""
     order = Order(
-        uris=uris,
-        captioner=captioner,
-        model=model,
-        base_url=base_url,
-        sampler=sampler,
-        frames=frames,
-        every_s=every,
-        start_s=start,
-        end_s=end,
-        decoder=decoder,
-        source=source,
-        assignments=assignments or [],
-        format=output_format,
-        out=out,
-        quiet=quiet,
-        dry_run=dry_run,
+        [], captioner=captioner, model=model, base_url=base_url, profile=profile, assignments=assignments
     )
-    raise typer.Exit(guarded(run, debug=debug))
+    _end_with("doctor", lambda module: module.run(order, as_json=as_json), debug=debug)
+
+
+@app.command(name="new-plugin")
+def new_plugin(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it will be chosen by, e.g. first_last.")],
+    kind: Annotated[str, typer.Option(help="source, decoder, sampler or captioner.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to put its folder.")] = Path(),
+    debug: given.Debug = False,
+) -> None:
+    """Write the package of a new plugin."""
+    _end_with("listing", lambda module: module.new_plugin(name, kind, out), debug=debug)
 
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="vidcap")

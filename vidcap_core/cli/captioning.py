@@ -1,4 +1,4 @@
-"""The command `vidcap caption`."""
+"""The commands that put a task to videos: `caption`, `describe`, `ask` and `run`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 
 from ..captioners.offline import REMEDY, Offline
 from ..chosen import Chosen, choose
-from ..errors import SettingsError, VidcapError
-from ..layers import merge, nested, parse_assignment
-from ..registry import Registry
-from ..settings import Settings
-from ..tasks import CAPTION
-from ..text import one_line
+from ..errors import VidcapError
+from ..task_choice import choose_task
+from ..tasks import CAPTION, Task
+from ..text import clock, one_line
 from ..types import Failure, Result
-from ..vidcap import Vidcap, load_settings
+from ..vidcap import Vidcap
 from ..writers import to_json, work_plain
+from .choosing import load
 from .order import Order
 from .output import Output
 from .terminal import Display, say, tell
@@ -28,61 +27,29 @@ _FAILED = 3
 
 
 def run(order: Order) -> int:
-    """Caption the videos; returns the exit code."""
+    """Put the task to the videos; returns the exit code."""
     started_s = time.perf_counter()
-    registry = Registry.load()
-    settings = _settings(order, registry)
+    settings, registry = load(order)
+    task = choose_task(order.task, settings, prompt=order.prompt, schema=order.schema)
     chosen = choose(settings, registry, asks=False)
     single = len(order.uris) == 1 and _is_plain(chosen, order.uris[0])
     if chosen.captioner is None and not order.dry_run:
-        chosen = choose(settings, registry, offline_will_do=single)
+        # Without a model there can be a caption of one video, and nothing else.
+        chosen = choose(settings, registry, offline_will_do=single and task is CAPTION)
     tally = Tally(quiet=order.quiet)
     tally.note(*chosen.notices)
     display = Display(quiet=order.quiet)
     with Vidcap.of(chosen, display) as vidcap, display.shown():
         if order.dry_run:
-            _dry_run(vidcap, order.uris, tally, display, single=single)
+            _dry_run(vidcap, order.uris, task, tally, display, single=single)
             return tally.exit_code
         with Output(order.format, order.out, single=single) as output:
-            for outcome in vidcap.run(order.uris, CAPTION):
+            for outcome in vidcap.run(order.uris, task):
                 with display.paused():
                     output.write(outcome)
                     tally.add(outcome)
     tally.conclude(chosen, time.perf_counter() - started_s)
     return tally.exit_code
-
-
-def _settings(order: Order, registry: Registry) -> Settings:
-    arguments: dict[str, Any] = {}
-    for assignment in order.assignments:
-        merge(arguments, parse_assignment(assignment))
-    flags = {
-        "captioner": order.captioner,
-        "sampler": order.sampler,
-        "decoder": order.decoder,
-        "source": order.source,
-        "max_frames": order.frames,
-        "start_s": order.start_s,
-        "end_s": order.end_s,
-    }
-    merge(arguments, {name: value for name, value in flags.items() if value is not None})
-    if order.frames is not None or order.every_s is not None:
-        merge(arguments, _sampler_options(order, Settings.load(arguments), registry))
-    return load_settings(arguments, model=order.model, base_url=order.base_url)
-
-
-def _sampler_options(order: Order, settings: Settings, registry: Registry) -> dict[str, Any]:
-    """`--frames` and `--every` as options of the sampler that is chosen."""
-    name = settings.sampler
-    known = registry.find("samplers", settings.plugin_name("samplers", name)).model_fields
-    options: dict[str, Any] = {}
-    if order.frames is not None and "count" in known:
-        options["count"] = order.frames
-    if order.every_s is not None:
-        if "every_s" not in known:
-            raise SettingsError(f"--every is for the sampler fixed_interval; {name} has no every_s")
-        options["every_s"] = order.every_s
-    return nested(["samplers", name], options)
 
 
 def _is_plain(chosen: Chosen, uri: str) -> bool:
@@ -93,18 +60,20 @@ def _is_plain(chosen: Chosen, uri: str) -> bool:
         return True
 
 
-def _dry_run(vidcap: Vidcap, uris: list[str], tally: Tally, display: Display, *, single: bool) -> None:
-    works = list(_works(vidcap, uris, tally))
+def _dry_run(
+    vidcap: Vidcap, uris: list[str], task: Task, tally: Tally, display: Display, *, single: bool
+) -> None:
+    works = list(_works(vidcap, uris, task, tally))
     with display.paused():
         if works or not single:
             print(to_json(works[0] if single else works))  # noqa: T201
 
 
-def _works(vidcap: Vidcap, uris: list[str], tally: Tally) -> Iterator[dict[str, Any]]:
+def _works(vidcap: Vidcap, uris: list[str], task: Task, tally: Tally) -> Iterator[dict[str, Any]]:
     for uri in uris:
         try:
             for one in vidcap.chosen.source(uri).expand(uri):
-                yield work_plain(vidcap.prepare(one))
+                yield work_plain(vidcap.prepare(one, task))
         except VidcapError as error:
             tally.fail(uri, error)
 
@@ -116,6 +85,7 @@ class Tally:
         self._quiet = quiet
         self.videos = self.frames = 0
         self._codes: list[int] = []
+        self._parts_failed = 0
         self._models: dict[str, None] = {}
 
     @property
@@ -123,7 +93,7 @@ class Tally:
         """That of the failures where there is nothing else, 3 where some videos failed, 0 where none."""
         if self._codes and len(self._codes) == self.videos and len(set(self._codes)) == 1:
             return self._codes[0]
-        return _FAILED if self._codes else 0
+        return _FAILED if self._codes or self._parts_failed else 0
 
     def note(self, *notices: str) -> None:
         """Say something that is good to know."""
@@ -138,6 +108,10 @@ class Tally:
         self.videos += 1
         self.frames += outcome.coverage.sent
         self._models[str(outcome.made_by["model"])] = None
+        for item in outcome.items:
+            if item.error is not None:
+                self._parts_failed += 1
+                say(f"{one_line(outcome.uri)}, {clock(item.start_s)} to {clock(item.end_s)}: {item.error}")
         self.note(*(f"{one_line(outcome.uri)}: {notice}" for notice in outcome.notices))
 
     def fail(self, uri: str, error: VidcapError) -> None:
@@ -155,8 +129,9 @@ class Tally:
         offline = isinstance(chosen.captioner, Offline)
         by = "no model" if offline else f"{', '.join(self._models)} by {chosen.captioner_name}"
         failed = f" ({failed_count} failed)" if failed_count else ""
+        parts = f", {self._parts_failed} parts failed" if self._parts_failed else ""
         videos = f"{self.videos} videos{failed}, " if self.videos > 1 else ""
         frames = f"{self.frames} frame{'s' * (self.frames != 1)}"
         if offline:
             tell(REMEDY)
-        tell(f"{videos}{frames}, {by}, {took_s:.1f} s")
+        tell(f"{videos}{frames}, {by}, {took_s:.1f} s{parts}")

@@ -13,6 +13,8 @@ class Format(enum.StrEnum):
     TEXT = "text"
     JSON = "json"
     JSONL = "jsonl"
+    SRT = "srt"
+    VTT = "vtt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +22,25 @@ class Order:
     """What the command line asks for."""
 
     uris: list[str]
-    captioner: str | None
-    model: str | None
-    base_url: str | None
-    sampler: str | None
-    frames: int | None
-    every_s: float | None
-    start_s: float | None
-    end_s: float | None
-    decoder: str | None
-    source: str | None
-    assignments: list[str]
-    format: Format
-    out: Path | None
-    quiet: bool
-    dry_run: bool
+    task: str = "caption"
+    prompt: str | None = None
+    schema: Path | None = None
+    captioner: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    sampler: str | None = None
+    frames: int | None = None
+    every_s: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    decoder: str | None = None
+    source: str | None = None
+    transcript: str | None = None
+    language: str | None = None
+    profile: str | None = None
+    assignments: list[str] | None = None
+    format: Format = Format.TEXT
+    out: Path | None = None
+    quiet: bool = False
+    debug: bool = False
+    dry_run: bool = False

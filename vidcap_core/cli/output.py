@@ -8,13 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
+from ..cue_writers import srt, vtt
 from ..errors import SettingsError
 from ..text import for_terminal, one_line
 from ..types import Failure, Result
 from ..writers import to_json
 from .order import Format
 
-_SUFFIXES = {Format.TEXT: ".txt", Format.JSON: ".json", Format.JSONL: ".jsonl"}
+_SUFFIXES = {one: f".{one}" for one in Format} | {Format.TEXT: ".txt"}
+_SUBTITLES = {Format.SRT: srt, Format.VTT: vtt}
 _UNSAFE = re.compile(r"[^\w.-]+")
 _LONGEST_STEM = 100
 
@@ -35,6 +37,10 @@ class Output:
         # Before anything is paid for.
         if self._folder and self._folder.exists() and not self._folder.is_dir():
             raise SettingsError(f"--out {self._folder} is a file: for many videos name a folder")
+        if self._format in _SUBTITLES and not (self._single or self._folder):
+            raise SettingsError(
+                f"--format {self._format} writes a file for each video: name a folder with --out"
+            )
         folder = self._folder or (self._file.absolute().parent if self._file else None)
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +58,7 @@ class Output:
         return self._format is Format.JSON and not (self._single or self._folder)
 
     def write(self, outcome: Result | Failure) -> None:
-        """Write one outcome. As text a failure is no result: it is told on stderr."""
+        """Write one outcome. As text or subtitles a failure is no result: it is told on stderr."""
         text = self._text(outcome)
         if text is None:
             return
@@ -65,10 +71,12 @@ class Output:
         self._written += 1
 
     def _text(self, outcome: Result | Failure) -> str | None:
-        if self._format is not Format.TEXT:
+        if self._format in (Format.JSON, Format.JSONL):
             return to_json(outcome, indent=2 if self._format is Format.JSON else None)
         if isinstance(outcome, Failure):
             return None
+        if self._format in _SUBTITLES:
+            return _SUBTITLES[self._format](outcome).rstrip("\n")
         text = for_terminal(outcome.text)
         return text if self._single or self._folder else f"{one_line(outcome.uri)}\n{text}\n"
 

@@ -62,7 +62,7 @@ class Cursor:
         self._open()
 
     def _open(self) -> None:
-        self.container = _open(self._file)
+        self.container = _open(_Place(self._file))
         self.stream = _best_video(self.container)
         self._context = self.stream.codec_context
         self._context.options = {"max_pixels": str(_MAX_PIXELS)}
@@ -293,8 +293,28 @@ class _Timeline:
         return any(self.shows(packet.pts, ticks) for ticks in asked)
 
 
-def _open(file: SeekableFile) -> InputContainer:
-    file.seek(0)
+class _Place:
+    """A place of its own in a file that others read as well: FFmpeg goes on where it read last."""
+
+    def __init__(self, file: SeekableFile) -> None:
+        self._file = file
+        self._offset = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        self._file.seek(self._offset)
+        data = self._file.read(size)
+        self._offset += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._offset = offset + (0, self._offset, self._file.size_bytes)[whence]
+        return self._offset
+
+    def tell(self) -> int:
+        return self._offset
+
+
+def _open(file: _Place) -> InputContainer:
     head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head:
         raise DecodeError("this file is empty")

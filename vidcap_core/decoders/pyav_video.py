@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from ..encode import encode, fitted
 from ..errors import DecodeError
-from ..types import Frame, Image, LumaFrame, Packet, Pick
+from ..types import Frame, Image, LumaFrame, Packet, Pick, Transcript
 from ..video import SeekableFile, Video
+from . import pyav_text
 from .pyav_cursor import Cursor
 
 _HIGHEST_RATE = 300
@@ -47,6 +48,7 @@ class PyAVVideo(Video):
         self._idle = [cursor]
         self.codec = cursor.stream.codec_context.codec.canonical_name
         self.has_audio = bool(cursor.container.streams.audio)
+        self._has_text = bool(pyav_text.tracks(cursor.container))
         rate = cursor.stream.average_rate
         self.frame_rate = float(rate) if rate and rate <= _HIGHEST_RATE else None
         self.start_s, self.end_s = cursor.span()
@@ -135,6 +137,16 @@ class PyAVVideo(Video):
                 time_s = cursor.seconds(packet.pts or 0)
                 if self.start_s <= time_s <= self.end_s:
                     yield Packet(time_s, packet.size, packet.is_keyframe)
+
+    def transcript(self, languages: Sequence[str] = ()) -> Transcript | None:
+        """The text track that suits best, its cues within the span; None where there is none."""
+        if not self._has_text:
+            return None
+        cursor = Cursor(self._file)
+        try:
+            return pyav_text.transcript(cursor, self.start_s, self.end_s, languages)
+        finally:
+            cursor.container.close()
 
 
 def _keyframe(cursor: Cursor, time_s: float) -> list[VideoFrame]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import io
+import json
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from ..errors import DecodeError
-from ..types import Frame, Image, LumaFrame, Packet, Pick
+from ..types import Frame, Image, LumaFrame, Packet, Pick, Transcript
 from ..video import Video
 from . import sandbox, wire
 
@@ -170,11 +171,19 @@ def _packets(packets: Iterator[Packet]) -> _Replies:
         yield {}, b"".join(wire.PACKET.pack(p.time_s, p.size_bytes, p.is_key) for p in batch)
 
 
-_REPLIES: dict[str, Callable[[Iterator[Any]], _Replies]] = {
+def _transcript(transcript: Transcript | None) -> _Replies:
+    cues = iter(transcript.cues if transcript else ())
+    while transcript and (batch := list(islice(cues, wire.CUES_A_REPLY))):
+        body = json.dumps([(cue.start_s, cue.end_s, cue.text) for cue in batch], allow_nan=False)
+        yield {"language": transcript.language}, body.encode()
+
+
+_REPLIES: dict[str, Callable[[Any], _Replies]] = {
     "images": _images,
     "frames": _frames,
     "scan": _luma_frames,
     "packets": _packets,
+    "transcript": _transcript,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
+import json
 import logging
 import math
 import os
@@ -21,8 +22,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from .. import languages as bcp47
 from ..errors import DecodeError, PluginError
-from ..types import Frame, Image, LumaFrame, Packet, Pick
+from ..subtitles import MAX_CHARS, MAX_CUE_CHARS, MAX_CUES
+from ..text import one_line
+from ..types import Cue, Frame, Image, LumaFrame, Packet, Pick, Transcript
 from ..video import Video
 from . import wire
 
@@ -37,6 +41,8 @@ _MAX_BODY_BYTES = 8192 * 4608 * 3
 """A reply holds one picture at most, of the largest size that is decoded."""
 _HEADER_BYTES = 1 << 16
 _MAX_TIME_S = 1e9
+_MAX_CUE_BYTES = 6 * MAX_CUE_CHARS + 100
+"""As JSON writes it: \\u and four digits at worst."""
 _MAX_ITEMS = 1 << 24
 """Three days at 60 frames a second. An iterator that goes on is one that never ends."""
 _KEPT_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -290,6 +296,19 @@ class ChildVideo(Video):
                 raise DecodeError("the decoder sent more packets than asked for")
             yield from map(_packet, _unpacked(data))
 
+    def transcript(self, languages: Sequence[str] = ()) -> Transcript | None:
+        """The text track that suits best, its cues within the span."""
+        cues: list[Cue] = []
+        language, chars = None, 0
+        for head, data in self._stream("transcript", languages=list(languages)):
+            batch = _cues(data)
+            cues += batch
+            chars += sum(len(cue.text) for cue in batch)
+            if len(cues) > MAX_CUES or chars > MAX_CHARS or not batch:
+                raise DecodeError("the decoder sent a longer transcript than it may be")
+            language = bcp47.tag(str(head.get("language"))[:40])
+        return Transcript(tuple(cues), language, "embedded") if cues else None
+
     def _stream(self, method: str, **args: Any) -> Iterator[tuple[dict[str, Any], bytes]]:
         stream = next(self._child.stream_ids)
         span_s = self.start_s, self.end_s
@@ -340,6 +359,28 @@ def _unpacked(data: bytes) -> Iterator[tuple[float, int, bool]]:
         return wire.PACKET.iter_unpack(data)
     except struct.error as error:
         raise DecodeError("the decoder sent half a packet") from error
+
+
+def _cues(data: bytes) -> list[Cue]:
+    if len(data) > wire.CUES_A_REPLY * _MAX_CUE_BYTES:
+        raise DecodeError("the decoder sent more cues than asked for")
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError("the decoder sent cues that are no JSON") from error
+    if not isinstance(found, list):
+        raise DecodeError("the decoder sent something that is no list of cues")
+    return [_cue(fields) for fields in found]
+
+
+def _cue(fields: Any) -> Cue:
+    if not isinstance(fields, list) or len(fields) != 3:
+        raise DecodeError(f"the decoder gave a cue as {str(fields)[:40]}")
+    start_s, end_s = (_time({"a cue's time": time_s}, "a cue's time") for time_s in fields[:2])
+    text = fields[2]
+    if not isinstance(text, str) or len(text) > MAX_CUE_CHARS or end_s < start_s:
+        raise DecodeError(f"the decoder gave a cue as {str(fields)[:40]}")
+    return Cue(start_s, end_s, "\n".join(map(one_line, text.split("\n"))))
 
 
 def _packet(fields: tuple[float, int, bool]) -> Packet:

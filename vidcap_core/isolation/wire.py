@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 PACKET = struct.Struct("<dI?")
 """How a Packet travels: time_s, size_bytes, is_key."""
 PACKETS_A_REPLY = 4096
+CUES_A_REPLY = 1024
+"""Cues travel as JSON: a list of [start_s, end_s, text]."""
 
 _LENGTHS = struct.Struct(">II")
 _MAX_HEAD_BYTES = 1 << 22

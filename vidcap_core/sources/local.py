@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from ..errors import SourceError
 from ..plugin import Claim, Source
 from ..types import Media, Want
+from .sidecar import transcript_beside
 
 VIDEO_SUFFIXES = frozenset(
     ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()  # noqa: SIM905 - a list would take a line for each
@@ -60,7 +61,7 @@ class LocalSource(Source):
 
     @contextmanager
     def open(self, uri: str, want: Want) -> Iterator[Media]:
-        """Look the file up; it is opened where it is decoded."""
+        """Look the file up, and its subtitles beside it; it is opened where it is decoded."""
         path = _path(uri)
         try:
             status = path.stat()
@@ -74,7 +75,9 @@ class LocalSource(Source):
             # A pipe or a device would block whoever opens it.
             raise SourceError("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file")
         identity: dict[str, str | int] = {"size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
-        yield Media(uri=uri, location=path, identity=identity)
+        transcript, notices = transcript_beside(path, want.languages)
+        details = {"notices": notices} if notices else {}
+        yield Media(uri=uri, location=path, transcript=transcript, details=details, identity=identity)
 
 
 def _path(uri: str) -> Path:
