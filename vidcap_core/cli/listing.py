@@ -227,7 +227,7 @@ def _flat(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], 
 
 def masked(name: str, value: Any) -> Any:
     """A value fit to be shown: none of a secret's name, no user and password in an address."""
-    if value not in (None) and not isinstance(value, (bool, int, float)) and _SECRET.search(name):
+    if value not in (None, "") and not isinstance(value, (bool, int, float)) and _SECRET.search(name):
         return "…"
     if isinstance(value, Mapping):
         return {key: masked(str(key), one) for key, one in value.items()}
