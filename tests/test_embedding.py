@@ -88,3 +88,27 @@ def test_nothing_foreign_is_markup() -> None:
     assert set(re.findall(r"<(\w+)", html)) == {"div", "b", "p", "small", "figure", "img"}
     assert "\x1b" not in html
     assert 'onerror="' not in html
+
+
+def test_equal_pictures_stay_with_their_own_item() -> None:
+    def one(start_s: float) -> tuple[Item, Image]:
+        image = Image(start_s, start_s, b"the same", 1, 1)
+        return Item(
+            start_s, start_s + 1, {"text": "x"}, None, (Evidence(start_s, start_s, "", image.sha256),)
+        ), image
+
+    (first, black), (second, still_black) = one(1.0), one(2.0)
+    result = Result(
+        uri="x",
+        title=None,
+        duration_s=2.0,
+        task="t",
+        items=(first, second),
+        coverage=Coverage(0.0, 2.0, 1.0, 2, 2),
+        usage=Usage(),
+        requests=2,
+        timings=Timings(),
+        made_by={},
+        images=(black, still_black),
+    )
+    assert result._repr_html_().count("<img ") == 2

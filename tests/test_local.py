@@ -493,7 +493,7 @@ class TestSidecars:
         make("clip.mp4", "clip.srt")
         media = opened("clip.mp4")
         assert media.transcript is None
-        (notice,) = media.details["notices"]
+        (notice,) = media.notices
         assert notice.startswith("left out: the subtitle file 'clip.srt' holds no cue")
 
     @NEEDS_POSIX

@@ -321,6 +321,10 @@ def one_of(pick: Any) -> Propose:
         (lambda video: [Segment(0.0, 5.0, ())], "'proposing' chose no frame"),
         (one_of(Pick(0.05)), "'proposing' does not go forward: 0.05 s comes late"),
         (one_of(Pick(7.0)), "'proposing' chose 7 s, outside of the part to look at, 0 to 5 s"),
+        (
+            lambda video: [Segment(0.0, 1.0, (Pick(0.5),)), Segment(3.0, 5.0, (Pick(2.0),))],
+            "'proposing' chose 2 s for the segment 3 to 5 s: picks lie in their segment",
+        ),
         (one_of(Pick(math.nan)), "'proposing' chose a frame whose time_s is nan"),
         (one_of(Pick(1.0, tolerance_s=math.inf)), "'proposing' chose a frame whose tolerance_s is inf"),
         (one_of(Pick(1.0, worth=math.nan)), "'proposing' chose a frame whose worth is nan"),

@@ -133,6 +133,7 @@ def test_a_schema_of_ones_own_gives_plain_data(clip: PaintedVideo) -> None:
         ({"type": "array", "items": {}}, "must describe an object"),
         ({"type": "object"}, "must describe an object"),
         ({"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}}, "another document"),
+        ({"type": "object", "properties": {"a": {"$ref": "#/$defs/no"}}}, "which is not in it"),
         ("a word", "pydantic model or by a JSON Schema"),
     ],
 )
@@ -198,6 +199,47 @@ def test_a_task_made_on_the_spot(tmp_path: Path) -> None:
 def test_what_cannot_be_a_task(name: str, arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         choose_task(name, Settings.load(), **arguments)
+
+
+class Tree(BaseModel):
+    leaf: int
+    branches: list[Tree] = []
+
+
+def test_a_model_that_holds_itself() -> None:
+    task = asked("?", Tree)
+    assert "leaf, branches" in task.system("json_schema")
+    assert task.parse('{"leaf": 1, "branches": [{"leaf": 2, "branches": []}]}').branches[0].leaf == 2
+
+
+@pytest.mark.parametrize("text", ["{}", '{"error": "I cannot see it"}', '{"mood": "calm", "error": "x"}'])
+def test_what_was_not_asked_for_is_no_answer_whatever_a_loose_schema_says(text: str) -> None:
+    loose = {"type": "object", "properties": {"mood": {"type": "string"}}}
+    with pytest.raises(InvalidAnswerError):
+        Task("mood", FRAMING, "?", loose).parse(text)
+
+
+def test_an_answer_nested_too_deep_to_be_written() -> None:
+    task = Task("x", FRAMING, "?", {"type": "object", "properties": {"a": {}}})
+    with pytest.raises(InvalidAnswerError, match="levels deep"):
+        task.parse('{"a": ' + "[" * 200 + "]" * 200 + "}")
+
+
+def test_only_a_model_can_cite() -> None:
+    with pytest.raises(SettingsError, match="no model with a field 'times'"):
+        Task("x", FRAMING, "?", MOOD, cites="times")
+
+
+def test_files_outside_of_the_settings_folder_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("a key")
+    (tmp_path / "repository").mkdir()
+    monkeypatch.chdir(tmp_path / "repository")
+    for name in ("../secret", str(tmp_path / "secret")):
+        Path("vidcap.toml").write_text(f'[tasks.caption]\nprompt = "@{name}"')
+        with pytest.raises(SettingsError, match="lies outside of"):
+            choose_task("caption", Settings.load())
 
 
 def test_windows_are_for_segments() -> None:

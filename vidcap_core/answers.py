@@ -15,6 +15,7 @@ Shape: TypeAlias = type[BaseModel] | Mapping[str, Any]
 """What an answer has to fit. Of a JSON Schema the value is plain data."""
 
 _MOST_FAULTS = 5
+_DEEPEST = 100
 
 
 def check_shape(shape: Any) -> None:
@@ -31,8 +32,23 @@ def check_shape(shape: Any) -> None:
         raise SettingsError(f"the schema is no JSON Schema: {error.message[:200]}") from None
     if shape.get("type") != "object" or not isinstance(shape.get("properties"), Mapping):
         raise SettingsError('the schema must describe an object: "type": "object" with "properties"')
-    if any(not str(ref).startswith("#") for ref in _refs(shape)):
-        raise SettingsError("the schema refers to another document: put that into $defs and refer to it by #")
+    _check_refs(shape)
+
+
+def _check_refs(schema: Mapping[str, Any]) -> None:
+    from referencing import Registry, Resource
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    resource = Resource.from_contents(dict(schema), default_specification=DRAFT202012)
+    resolver = Registry().with_resource("", resource).resolver()
+    for ref in map(str, _refs(schema)):
+        if not ref.startswith("#"):
+            raise SettingsError("the schema refers to another document: put that into its $defs")
+        try:
+            resolver.lookup(ref)
+        except Unresolvable:
+            raise SettingsError(f"the schema refers to {ref[:100]!r}, which is not in it") from None
 
 
 def _refs(schema: Any) -> Iterator[Any]:
@@ -45,8 +61,11 @@ def _refs(schema: Any) -> Iterator[Any]:
 
 def strict_schema(shape: Shape) -> dict[str, Any]:
     """The JSON Schema in the strict form that endpoints enforce."""
-    schema: dict[str, Any] = _strict(dict(shape) if isinstance(shape, Mapping) else shape.model_json_schema())
-    return schema
+    schema = dict(shape) if isinstance(shape, Mapping) else shape.model_json_schema()
+    if "properties" not in schema:  # a model that holds itself: pydantic only refers to it
+        schema = {**schema["$defs"][schema["$ref"].rpartition("/")[2]], "$defs": schema["$defs"]}
+    strict: dict[str, Any] = _strict(schema)
+    return strict
 
 
 def _strict(schema: Any) -> Any:
@@ -98,11 +117,26 @@ def _no_number(name: str) -> None:
 def _fitting(schema: Mapping[str, Any], value: Any) -> Any:
     from jsonschema import Draft202012Validator
 
-    errors = Draft202012Validator(dict(schema)).iter_errors(value)
+    if _is_deep(value):
+        raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+    # What was asked for is the strict form: an object without any field would fit a loose one.
+    errors = Draft202012Validator(strict_schema(schema)).iter_errors(value)
     faults = [f"{error.json_path}: {error.message[:200]}" for error in islice(errors, _MOST_FAULTS)]
     if faults:
         raise ValueError("; ".join(faults))
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
 
 
 def _faults(error: ValidationError) -> list[str]:

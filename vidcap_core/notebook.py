@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import islice
 
 from .text import clock, for_terminal
 from .types import Image, Item, Result
@@ -20,14 +21,16 @@ def result_html(result: Result) -> str:
     head = f"<b>{_text(result.title or result.uri)}</b> · {_text(result.task)}"
     notices = "".join(f"<div><small>{_text(notice)}</small></div>" for notice in result.notices)
     several = len(result.items) > 1
-    return f"<div>{head}{''.join(_item(item, result, several) for item in result.items)}{notices}</div>"
+    images = iter(result.images)
+    # Each item's evidence is its share of the images, in order: equal pictures have equal hashes.
+    items = [_item(item, list(islice(images, len(item.evidence))), several) for item in result.items]
+    return f"<div>{head}{''.join(items)}{notices}</div>"
 
 
-def _item(item: Item, result: Result, several: bool) -> str:
+def _item(item: Item, images: list[Image], several: bool) -> str:
     said = f"{type(item.error).__name__}: {item.error}" if item.error else item_text(item)
     span = f"<small>{clock(item.start_s)}–{clock(item.end_s)}</small> " if several else ""
-    sent = {evidence.sha256 for evidence in item.evidence}
-    frames = "".join(_frame(image) for image in result.images if image.sha256 in sent)
+    frames = "".join(map(_frame, images))
     row = f'<div style="{_STYLE[0]}">{frames}</div>' if frames else ""
     return f'<p style="white-space:pre-wrap;margin:6px 0">{span}{_text(said)}</p>{row}'
 

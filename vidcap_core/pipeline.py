@@ -91,6 +91,7 @@ class Pipeline:
         finding: deque[asyncio.Task[str | Failure | object]] = deque()
         listed, is_listed = self._listed(uris), False
         most, most_kept = self.chosen.settings.concurrency, self.chosen.settings.concurrency * _KEPT
+        room = asyncio.Semaphore(most)
         async with self._session() as session:
             try:
                 while outcomes or not is_listed:
@@ -108,7 +109,7 @@ class Pipeline:
                         one = finding.popleft().result()
                         is_listed = one is _END
                         if not is_listed:
-                            coming = self._outcome(one, task, session, keep_images=keep_images)
+                            coming = self._outcome(one, task, session, room, keep_images=keep_images)
                             outcomes.append(asyncio.create_task(coming))
             except AccessError:
                 # No more requests; but what was answered is paid for.
@@ -152,15 +153,17 @@ class Pipeline:
                 yield Failure(uri, "source", error)
 
     async def _outcome(
-        self, found: Any, task: Task, session: Session, *, keep_images: bool
+        self, found: Any, task: Task, session: Session, room: asyncio.Semaphore, *, keep_images: bool
     ) -> Result | Failure:
-        outcome = found if isinstance(found, Failure) else await self._result(found, task, session)
+        outcome = found if isinstance(found, Failure) else await self._result(found, task, session, room)
         if isinstance(outcome, Result) and not keep_images:
             outcome = dataclasses.replace(outcome, images=())
         self._on_progress(Progress(outcome.uri, "done"))
         return outcome
 
-    async def _result(self, uri: str, task: Task, session: Session) -> Result | Failure:
+    async def _result(
+        self, uri: str, task: Task, session: Session, room: asyncio.Semaphore
+    ) -> Result | Failure:
         stage: Stage = "source"
         result = None
         try:
@@ -171,7 +174,7 @@ class Pipeline:
                 stage = "ask"
                 self._on_progress(Progress(uri, "ask"))
                 started_s = time.perf_counter()
-                answers = await self._answers(work.requests, task, session)
+                answers = await self._answers(work.requests, task, session, room)
                 result = read(work, answers, task, ask_s=time.perf_counter() - started_s)
         except AccessError:
             raise
@@ -184,10 +187,9 @@ class Pipeline:
         return Failure(uri, "ask", errors[0]) if len(errors) == len(result.items) else result
 
     async def _answers(
-        self, requests: Iterable[Request], task: Task, session: Session
+        self, requests: Iterable[Request], task: Task, session: Session, room: asyncio.Semaphore
     ) -> list[Answer | VidcapError]:
-        """The answers about one video, in order, as many under way at once as videos may be."""
-        room = asyncio.Semaphore(self.chosen.settings.concurrency)
+        """The answers about one video, in order; all videos together put `concurrency` requests at once."""
 
         async def answer(request: Request) -> Answer | VidcapError:
             async with room:

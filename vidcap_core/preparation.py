@@ -66,7 +66,7 @@ def _fault_in(media: Any) -> str:
     if not isinstance(media.location, Path) and not hasattr(media.location, "size_bytes"):
         return f"Media whose location is {type(media.location).__name__}, not a Path"
     try:
-        json.dumps([dict(media.identity), dict(media.details), media.title])
+        json.dumps([dict(media.identity), dict(media.details), media.title, "".join(media.notices)])
     except (TypeError, ValueError) as error:
         return f"Media whose identity, details or title is not ready for JSON: {error}"
     return ""

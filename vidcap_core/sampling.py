@@ -121,7 +121,7 @@ def sample(
     proposed = sum(len(segment.picks) for segment in segments)
     covered = coverage([image.asked_s for image in kept], video.start_s, video.end_s, proposed)
     wanted = min(proposed, chosen.settings.max_frames)
-    notices = *media.details.get("notices", ()), *_notices(kept, len(images), wanted, limits)
+    notices = *media.notices, *_notices(kept, len(images), wanted, limits)
     return Sampled(tuple(shown), covered, facts, transcript, notices)
 
 
@@ -188,7 +188,18 @@ def _proposed(sampler: Sampler, video: Video, stop: Stop) -> list[Segment]:
                     f"sampler {sampler.name!r} proposes more than {_MOST_PICKS:,} frames: take fewer"
                 )
     _check_picks([pick for segment in segments for pick in segment.picks], sampler, video)
+    for segment in segments:
+        _check_inside(segment, sampler)
     return segments
+
+
+def _check_inside(segment: Segment, sampler: Sampler) -> None:
+    for pick in segment.picks:
+        if not segment.start_s - _SLACK_S <= pick.time_s <= segment.end_s + _SLACK_S:
+            raise PluginError(
+                f"sampler {sampler.name!r} chose {pick.time_s:g} s for the segment {segment.start_s:g} to"
+                f" {segment.end_s:g} s: picks lie in their segment"
+            )
 
 
 def _check_picks(picks: Sequence[Any], sampler: Sampler, video: Video) -> None:

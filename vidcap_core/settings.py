@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     )
     max_output_tokens: PositiveInt = Field(default=1024, description="Most tokens an answer may have.")
     concurrency: PositiveInt = Field(
-        default=8, description="Videos under way at once; most of them wait for the model."
+        default=8, description="Videos under way at once, and requests to the model."
     )
     processes: PositiveInt = Field(
         default_factory=lambda: os.cpu_count() or 1,

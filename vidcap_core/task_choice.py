@@ -33,7 +33,7 @@ def choose_task(
     if table is not None:
         task = _tabled(task, table, _folder(settings, name))
     if prompt is not None:
-        task = _asking(task, _read_prompt(prompt, Path()))
+        task = _asking(task, _read_prompt(prompt, None))
     if schema is not None:
         task = replace(task, answer=_read_schema(schema), cites=None)
     if not task.question:
@@ -42,14 +42,13 @@ def choose_task(
     return task
 
 
-def _tabled(task: Task, table: TaskTable, folder: Path) -> Task:
+def _tabled(task: Task, table: TaskTable, folder: Path | None) -> Task:
     if table.prompt is not None:
         task = _asking(task, _read_prompt(table.prompt, folder))
     if table.answer_schema is not None:
         shape = table.answer_schema
-        task = replace(
-            task, answer=shape if isinstance(shape, Mapping) else _read_schema(folder / shape), cites=None
-        )
+        answer = shape if isinstance(shape, Mapping) else _read_schema(_inside(folder, shape))
+        task = replace(task, answer=answer, cites=None)
     given = table.model_fields_set & {"scope", "window_s"}
     return replace(task, **{field: getattr(table, field) for field in given})
 
@@ -59,14 +58,24 @@ def _asking(task: Task, question: str) -> Task:
     return replace(task, question=question, instructions=FRAMING if task.question else task.instructions)
 
 
-def _folder(settings: Settings, name: str) -> Path:
+def _folder(settings: Settings, name: str) -> Path | None:
     """Files that a settings file names lie beside it."""
     file = settings.file("tasks", name)
-    return file.parent if file else Path()
+    return file.parent if file else None
 
 
-def _read_prompt(prompt: str, folder: Path) -> str:
-    text = _text_of(folder / prompt[1:]) if prompt.startswith("@") else prompt
+def _inside(folder: Path | None, name: str) -> Path:
+    """A file that settings name lies in their folder: they may come with somebody else's repository."""
+    if folder is None:
+        return Path(name)
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise SettingsError(f"{name} lies outside of {folder.resolve()}, where its settings are")
+    return path
+
+
+def _read_prompt(prompt: str, folder: Path | None) -> str:
+    text = _text_of(_inside(folder, prompt[1:])) if prompt.startswith("@") else prompt
     if not text.strip():
         raise SettingsError("the prompt is empty")
     return text.strip()

@@ -99,6 +99,8 @@ class Task:
         if self.window_s is not None and self.scope != "segment":
             raise SettingsError(f"task {self.name!r}: window_s joins segments, so set scope to 'segment'")
         check_shape(self.answer)
+        if self.cites and self.cites not in getattr(self.answer, "model_fields", ()):
+            raise SettingsError(f"task {self.name!r}: its answer is no model with a field {self.cites!r}")
 
     @property
     def schema(self) -> dict[str, Any]:

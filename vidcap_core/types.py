@@ -90,6 +90,8 @@ class Media:
     chapters: tuple[Chapter, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     """What else the source knows, ready for JSON."""
+    notices: tuple[str, ...] = ()
+    """What a person should know of it, a transcript that could not be read say."""
     identity: Mapping[str, str | int] = field(default_factory=dict)
     """What tells these very bytes from others: etag, version, size and time, or a hash."""
 

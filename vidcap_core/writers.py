@@ -14,7 +14,8 @@ from .errors import VidcapError
 from .text import clock
 from .types import Image, Item, Request, Result, Work
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_UNWRITABLE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Lone surrogates, and what would rewrite a terminal that JSON is printed on."""
 
 
 def to_plain(value: Any) -> Any:
@@ -61,7 +62,7 @@ def to_json(value: Any, *, indent: int | None = 2) -> str:
     """Plain data as JSON, on one line where `indent` is None."""
     text = json.dumps(to_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
     # Names of files that are no UTF-8 hold what cannot be written as such.
-    return _SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    return _UNWRITABLE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def result_text(result: Result) -> str:

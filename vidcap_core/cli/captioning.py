@@ -9,7 +9,7 @@ from typing import Any
 
 from ..captioners.offline import REMEDY, Offline
 from ..chosen import Chosen, choose
-from ..errors import VidcapError
+from ..errors import SettingsError, VidcapError
 from ..task_choice import choose_task
 from ..tasks import CAPTION, Task
 from ..text import clock, one_line
@@ -36,6 +36,8 @@ def run(order: Order) -> int:
     if chosen.captioner is None and not order.dry_run:
         # Without a model there can be a caption of one video, and nothing else.
         chosen = choose(settings, registry, offline_will_do=single and task is CAPTION)
+    if not single and settings.transcript not in ("auto", "none"):
+        raise SettingsError("a transcript file belongs to one video: many find their own beside them")
     tally = Tally(quiet=order.quiet)
     tally.note(*chosen.notices)
     display = Display(quiet=order.quiet)
@@ -72,10 +74,15 @@ def _dry_run(
 def _works(vidcap: Vidcap, uris: list[str], task: Task, tally: Tally) -> Iterator[dict[str, Any]]:
     for uri in uris:
         try:
-            for one in vidcap.chosen.source(uri).expand(uri):
-                yield work_plain(vidcap.prepare(one, task))
+            found = list(vidcap.chosen.source(uri).expand(uri))
         except VidcapError as error:
             tally.fail(uri, error)
+            continue
+        for one in found:
+            try:
+                yield work_plain(vidcap.prepare(one, task))
+            except VidcapError as error:
+                tally.fail(one, error)
 
 
 class Tally:

@@ -15,7 +15,12 @@ from ..types import Failure, Result
 from ..writers import to_json
 from .order import Format
 
-_SUFFIXES = {one: f".{one}" for one in Format} | {Format.TEXT: ".txt"}
+# In a folder `talk.srt` is what people wrote, and what is found beside `talk.mp4` as its transcript.
+_SUFFIXES = {one: f".{one}" for one in Format} | {
+    Format.TEXT: ".txt",
+    Format.SRT: ".vidcap.srt",
+    Format.VTT: ".vidcap.vtt",
+}
 _SUBTITLES = {Format.SRT: srt, Format.VTT: vtt}
 _UNSAFE = re.compile(r"[^\w.-]+")
 _LONGEST_STEM = 100

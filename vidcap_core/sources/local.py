@@ -76,8 +76,7 @@ class LocalSource(Source):
             raise SourceError("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file")
         identity: dict[str, str | int] = {"size_bytes": status.st_size, "modified_ns": status.st_mtime_ns}
         transcript, notices = transcript_beside(path, want.languages)
-        details = {"notices": notices} if notices else {}
-        yield Media(uri=uri, location=path, transcript=transcript, details=details, identity=identity)
+        yield Media(uri=uri, location=path, transcript=transcript, notices=tuple(notices), identity=identity)
 
 
 def _path(uri: str) -> Path:

@@ -257,7 +257,7 @@ def test_the_smallest_format_that_serves_is_fetched(
 def test_a_transcript_that_cannot_be_fetched_is_told(double: YouTube, site: Site) -> None:
     media, _ = fetch(double, f"{site.base}/double/a", languages=("de",))
     assert media.transcript is None
-    assert "404" in media.details["no_transcript"]
+    assert "404" in media.notices[0]
 
 
 def test_translated_captions_are_taken_only_where_asked_for(double: YouTube, site: Site) -> None:

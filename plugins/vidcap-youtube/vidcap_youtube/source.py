@@ -177,10 +177,11 @@ def _media(uri: str, folder: Path, told: dict[str, Any]) -> Media:
     if head[:1] in (b"", b"<", b"{", b"#"):
         raise SourceError("the site sent a page instead of a video: a login may be needed (cookies_file)")
     details = {name: told[key] for key, name in _DETAILS.items() if told.get(key) is not None}
+    notices: tuple[str, ...] = ()
     try:
         transcript = _transcript(folder, told)
     except SourceError as error:  # the pictures can do without, but it shall be known
-        transcript, details["no_transcript"] = None, str(error)
+        transcript, notices = None, (str(error),)
     identity = {name: told[key] for key, name in _IDENTITY.items() if told.get(key) is not None}
     return Media(
         uri=uri,
@@ -190,6 +191,7 @@ def _media(uri: str, folder: Path, told: dict[str, Any]) -> Media:
         transcript=transcript,
         chapters=tuple(_chapters(told["chapters"])),
         details=details,
+        notices=notices,
         identity=identity | {"size_bytes": path.stat().st_size},
     )
 
