@@ -75,11 +75,13 @@ def test_times_that_were_not_sent_are_left_out_and_told(clip: PaintedVideo) -> N
     assert [n for n in result.notices if n.startswith("1 of 3 times that the model names")]
 
 
-def test_a_time_that_is_none_is_repaired(clip: PaintedVideo) -> None:
-    faults = [says({"answer": "x", "times": ["later"]}), says({"answer": "x", "times": []})]
+def test_a_time_that_is_none_is_left_out_too(clip: PaintedVideo) -> None:
+    faults = [says({"answer": "x", "times": ["later"]})]
     with Endpoint(faults=faults) as endpoint, with_endpoint(endpoint) as vidcap:
-        assert vidcap.ask(clip.path, "When?").value.times_s == ()
-    assert len(endpoint.chats) == 2
+        result = vidcap.ask(clip.path, "When?")
+    assert len(endpoint.chats) == 1
+    assert result.value.times_s == ()
+    assert result.notices[0].startswith("1 of 1 times")
 
 
 def test_the_answer_as_text_names_its_times() -> None:
@@ -240,6 +242,11 @@ def test_files_outside_of_the_settings_folder_are_not_read(
         Path("vidcap.toml").write_text(f'[tasks.caption]\nprompt = "@{name}"')
         with pytest.raises(SettingsError, match="lies outside of"):
             choose_task("caption", Settings.load())
+
+
+def test_a_misspelt_scope() -> None:
+    with pytest.raises(SettingsError, match="scope is one of video, segment, frame"):
+        Task("x", FRAMING, "?", Text, scope="frames")  # type: ignore[arg-type]
 
 
 def test_windows_are_for_segments() -> None:

@@ -28,7 +28,9 @@ def choose_task(
     if base is None and table is None and prompt is None:
         known = [*TASKS, *settings.tasks]
         hint = near_misses(name, known) or f"; known: {', '.join(known)}"
-        raise SettingsError(f"no task named {name!r}{hint}. A new one needs a prompt: --prompt TEXT")
+        raise SettingsError(
+            f"no task named {name!r}{hint}\na new one needs a prompt (--prompt, tasks.{name}.prompt)"
+        )
     task = base or Task(name=name, instructions=FRAMING, question="", answer=Text)
     if table is not None:
         task = _tabled(task, table, _folder(settings, name))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -26,7 +27,10 @@ def _moment(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     time = value.strip()
-    return -seconds(time[1:]) if time.startswith("-") else seconds(time)
+    try:
+        return -seconds(time[1:]) if time.startswith("-") else seconds(time)
+    except ValueError:
+        return math.nan  # of no frame, and so it is taken out: no reason to pay for another answer
 
 
 Said = Annotated[str, AfterValidator(_said)]
@@ -96,6 +100,8 @@ class Task:
             raise SettingsError(
                 f"the label of task {self.name!r} may hold {{number}}, {{count}} and {{time}}: {error!r}"
             ) from None
+        if self.scope not in (known := get_args(Scope)):
+            raise SettingsError(f"task {self.name!r}: scope is one of {', '.join(known)}, not {self.scope!r}")
         if self.window_s is not None and self.scope != "segment":
             raise SettingsError(f"task {self.name!r}: window_s joins segments, so set scope to 'segment'")
         check_shape(self.answer)

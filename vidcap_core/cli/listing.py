@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from ..chosen import DEFAULT_CAPTIONER, DEFAULT_KEY
+from ..chosen import DEFAULT_CAPTIONER, DEFAULT_KEY, choose
 from ..errors import SettingsError
 from ..plugin import Plugin
 from ..registry import EXTRAS, KINDS, Registry, near_misses, remedy
@@ -23,7 +23,7 @@ from ..text import for_terminal, one_line
 from ..writers import to_json, to_plain
 from .choosing import load
 from .order import Order
-from .terminal import redacted
+from .terminal import redacted, say
 
 _SECRET = re.compile(r"(?i)(key|token|secret|password|passwd)(?!frame)[^.]*(?<!_env)$")
 """In the last part of a name. Rather too much is hidden than too little."""
@@ -169,12 +169,14 @@ def wrapped(text: str, indent: str = "", hanging: str = "    ") -> str:
 def settings(order: Order, *, as_json: bool) -> int:
     """Print every effective value with its origin; returns the exit code."""
     read, registry = load(order)
+    for notice in choose(read, registry, asks=False).notices:  # it refuses what is misspelt
+        say(notice)
     values = [
         {"name": ".".join(path), "value": masked(".".join(path), value), "origin": read.origin(*path)}
         for path, value in _effective(read, registry)
     ]
-    # What somebody has said comes first.
-    values.sort(key=lambda one: one["origin"] == "default")
+    # What somebody has said comes first, what vidcap knows of providers last.
+    values.sort(key=lambda one: {"default": 1, "providers.toml": 2}.get(one["origin"], 0))
     if as_json:
         put(to_json({"settings": values, "profiles": sorted(read.profiles)}))
         return 0
