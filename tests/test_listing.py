@@ -55,8 +55,12 @@ def test_settings_tell_value_and_origin_the_set_ones_first(monkeypatch: pytest.M
     assert values["samplers.fixed_interval.every_s"] == (20.0, "default")
     assert values["max_output_tokens"] == (1024, "default")
     assert listed["profiles"] == ["draft"]
-    said = [one["origin"] == "default" for one in listed["settings"]]
-    assert said == sorted(said)
+    ranks = [
+        ("default", "providers.toml").index(o) + 1 if o in ("default", "providers.toml") else 0
+        for o in (one["origin"] for one in listed["settings"])
+    ]
+    assert set(ranks) == {0, 1, 2}
+    assert ranks == sorted(ranks)
 
 
 def test_no_secret_is_shown() -> None:

@@ -264,14 +264,14 @@ def test_one_request_a_segment_a_window_a_frame(clip: PaintedVideo) -> None:
         with Endpoint() as endpoint, with_endpoint(endpoint) as vidcap:
             (result,) = vidcap.run(clip.path, task)
         assert isinstance(result, Result)
-        counts[name] = [len(chat.images) for chat in endpoint.chats]
+        counts[name] = sorted(len(chat.images) for chat in endpoint.chats)  # they come in any order
         spans = [(item.start_s, item.end_s) for item in result.items]
         assert spans[0][0] == 0.0
         assert spans[-1][1] == pytest.approx(5.0)
         assert all(one[1] == other[0] for one, other in itertools.pairwise(spans))
         assert all(e.time_s <= item.end_s for item in result.items for e in item.evidence)
         assert result.text.count("[") == len(spans)
-    assert counts == {"s": [1] * 5, "w": [2, 2, 1], "f": [1] * 5}
+    assert counts == {"s": [1] * 5, "w": [1, 2, 2], "f": [1] * 5}
 
 
 def test_a_failed_segment_leaves_the_others_standing(clip: PaintedVideo) -> None:
