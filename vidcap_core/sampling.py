@@ -98,12 +98,14 @@ def sample(
     if not isinstance(media.location, Path):
         raise SourceError("vidcap reads files on this machine only, so far")
     limits = chosen.limits
+    left_out: list[str] = []
     with ExitStack() as opened:
         # Only the opening: what a sampler or a callback raises is not the decoder's fault.
         with blaming(chosen.decoder):
             whole = opened.enter_context(pool.open(media.location, stop))
         with blaming(chosen.decoder):
-            transcript = transcript_of(media, whole, chosen.settings)
+            transcript = transcript_of(media, whole, chosen.settings, left_out.append)
+        stop.check()  # what was left out because of it is no fault of the file
         video = _window(whole, chosen)
         segments = _proposed(chosen.sampler, video, stop)
         asked = _asked(segments, chosen, task, video)
@@ -121,7 +123,7 @@ def sample(
     proposed = sum(len(segment.picks) for segment in segments)
     covered = coverage([image.asked_s for image in kept], video.start_s, video.end_s, proposed)
     wanted = min(proposed, chosen.settings.max_frames)
-    notices = *media.notices, *_notices(kept, len(images), wanted, limits)
+    notices = *media.notices, *left_out, *_notices(kept, len(images), wanted, limits)
     return Sampled(tuple(shown), covered, facts, transcript, notices)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("vidcap")
 
 
-def transcript_of(media: Media, video: Video, settings: Settings) -> Transcript | None:
+def transcript_of(
+    media: Media, video: Video, settings: Settings, tell: Callable[[str], object] = _log.warning
+) -> Transcript | None:
     """The transcript that goes with the frames, by `settings.transcript`. Raises SettingsError.
 
     People's own words come first: the uploader's, a file beside the video, a track inside it. Only
@@ -32,7 +34,7 @@ def transcript_of(media: Media, video: Video, settings: Settings) -> Transcript 
     given = media.transcript if media.transcript and media.transcript.cues else None
     if given and given.origin != "auto":
         return given
-    return _embedded(video, settings.languages) or given
+    return _embedded(video, settings.languages, tell) or given
 
 
 def _from_file(name: str) -> Transcript:
@@ -45,10 +47,10 @@ def _from_file(name: str) -> Transcript:
         ) from error
 
 
-def _embedded(video: Video, languages: Sequence[str]) -> Transcript | None:
+def _embedded(video: Video, languages: Sequence[str], tell: Callable[[str], object]) -> Transcript | None:
     try:
         return video.transcript(languages)
     except VidcapError as error:
         # The pictures may be fine. Where they are not, they will say so themselves.
-        _log.warning("the text track inside the video is left out: %s", error)
+        tell(f"the text track inside the video is left out: {error}")
         return None
