@@ -65,14 +65,22 @@ def test_an_even_grid_stays_even_enough(count: int, most: int, start_s: float, l
     assert gap_s(kept, start_s, end_s) <= 2 * length_s / len(kept) + slack_s(start_s, end_s)
 
 
-@given(proposals(), MOST)
-def test_what_is_left_out_has_a_worthier_neighbour(proposal: Proposal, most: int) -> None:
+@given(proposals(worths=(0.0, 0.25, 0.5, 0.75, 1.0)), MOST)
+def test_the_worthier_half_of_the_budget_is_always_sent(proposal: Proposal, most: int) -> None:
     picks, start_s, end_s = proposal
-    kept = thin(picks, most, start_s, end_s)
-    bin_s = (end_s - start_s) / most + slack_s(start_s, end_s)
-    for pick in picks:
-        near = [other for other in kept if abs(other.time_s - pick.time_s) <= bin_s]
-        assert max(other.worth for other in near) >= pick.worth
+    worths = sorted((pick.worth for pick in picks), reverse=True)
+    kept = sorted((pick.worth for pick in thin(picks, most, start_s, end_s)), reverse=True)
+    half = (most + 1) // 2
+    assert kept[:half] == worths[:half]
+
+
+def test_an_event_keeps_its_frames_where_the_rest_of_the_video_is_covered() -> None:
+    grid = [Pick(float(n), worth=0.1) for n in range(0, 600, 10)]
+    event = [Pick(300.0 + n / 10, worth=1 - n / 100) for n in range(1, 9)]
+    picks = sorted([*grid, *event], key=lambda pick: pick.time_s)
+    kept = thin(picks, 16, 0.0, 600.0)
+    assert [pick for pick in kept if pick.worth > 0.5] == event
+    assert gap_s(kept, 0.0, 600.0) <= 10 + 2 * 600 / 16
 
 
 @given(proposals())
