@@ -158,8 +158,25 @@ def test_max_frames_and_max_images_thin_in_time(prepared: Callable[..., Work]) -
     assert work.notices == ()
     work = prepared(Limits(max_images=3), sampler=UniformSampler(count=40), max_frames=10)
     assert len(work.requests[0].images) == work.coverage.sent == 3
-    assert work.notices == ("3 of 10 frames sent: a request may hold 3",)
+    assert work.notices == ("3 of 10 frames sent: a request may hold 3 images",)
     assert work.requests[0].images[-1].time_s > 3
+
+
+def test_image_tokens_bound_the_frames(prepared: Callable[..., Work]) -> None:
+    limits = Limits(max_images=9, max_image_tokens=450, tokens_per_image=10, tokens_per_tile=2.0, tile_px=16)
+    work = prepared(limits, sampler=UniformSampler(count=40), max_frames=10)
+    image = work.requests[0].images[0]
+    tiles = math.ceil(image.width_px / 16) * math.ceil(image.height_px / 16)
+    assert work.coverage.sent == 450 // (10 + 2 * tiles) < 9
+    assert work.notices == (
+        f"{work.coverage.sent} of 10 frames sent: a request may hold 9 images, 450 image tokens",
+    )
+    assert work.requests[0].images[-1].time_s > 3
+
+
+def test_image_tokens_too_few_for_one_frame_are_an_error(prepared: Callable[..., Work]) -> None:
+    with pytest.raises(SettingsError, match=r"too few for one frame of .*, 256: lower side_px or raise"):
+        prepared(Limits(max_image_tokens=200, tokens_per_image=256))
 
 
 @pytest.mark.parametrize(("lines", "most_bytes"), [(0, 40_000), (3000, 110_000)])

@@ -375,7 +375,7 @@ def test_assignments_of_a_table_and_of_a_value_in_it() -> None:
         (
             "VIDCAP_CAPTIONERS__OPENAI__LIMITS__SIDEPX",
             "unknown option 'captioners.openai.limits.sidepx' (from VIDCAP_CAPTIONERS__OPENAI__LIMITS__SIDEPX"
-            "); did you mean 'side_px'?",
+            "); did you mean 'side_px' or 'tile_px'?",
         ),
         ("VIDCAP_SAMPLERS__UNIFORM", "setting 'samplers.uniform' (from VIDCAP_SAMPLERS__UNIFORM): "),
         ("VIDCAP_SAMPLERS", "setting 'samplers' (from VIDCAP_SAMPLERS): Input should be a valid dictionary"),

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
+from .blaming import foreign
 from .errors import PluginError, SettingsError, SourceError, VidcapError
 from .plugin import Captioner, Claim, Decoder, Plugin, Sampler, Source
 from .registry import EXTRAS, KINDS, Installed, Registry, near_misses, remedy
@@ -241,9 +242,3 @@ def _check_options(settings: Settings, kind: str, name: str, installed: list[Ins
         return  # which of them is meant is asked of who chooses it
     with suppress(PluginError):  # that harms only who chooses it
         _make(settings, kind, name, installed[0].plugin, chosen=False)
-
-
-def foreign(error: BaseException, plugin: Plugin | type[Plugin]) -> PluginError:
-    """What a plugin raised that it should not have."""
-    said = f"{type(error).__name__}: {error}"[:500]
-    return PluginError(f"{plugin.name!r} failed: {said}; --debug shows where")

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from .asking import Patience, ask
+from .blaming import blaming
 from .chosen import CHOOSE, Chosen
 from .errors import AccessError, DecodeError, SettingsError, SourceError, VidcapError
 from .isolation.pool import Stop
@@ -20,7 +21,7 @@ from .plugin import Session
 from .portal import CLOSED, OWN_THREAD
 from .preparation import decoder_pool, opened, prepare_media
 from .reading import read
-from .sampling import Sampled, blaming, sample
+from .sampling import Sampled, sample
 from .tasks import CAPTION, Task
 from .types import Answer, Failure, Media, Request, Result, Work
 

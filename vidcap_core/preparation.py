@@ -11,12 +11,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from .blaming import blaming
 from .chosen import Chosen
 from .composing import compose
 from .errors import PluginError
+from .image_size import side_px
 from .isolation.pool import DecoderPool, Stop
 from .plugin import Plugin
-from .sampling import OnImage, Sampled, blaming, sample, side_px
+from .sampling import OnImage, Sampled, sample
 from .tasks import Task
 from .types import Media, Transcript, Want, Work
 from .version import __version__

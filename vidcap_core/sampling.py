@@ -2,63 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from .chosen import Chosen, foreign
+from .blaming import blaming, blaming_each
+from .chosen import Chosen
 from .composing import LABEL_BYTES, most_text_bytes
-from .errors import PluginError, SettingsError, SourceError, VidcapError
+from .errors import SettingsError, SourceError
 from .fit import coverage, thin
+from .image_size import fitted, image_tokens, side_px
 from .isolation.pool import DecoderPool, Stop
-from .plugin import Plugin, Sampler
+from .proposing import proposed
 from .scopes import Part, parts
 from .tasks import Task
 from .text import clock
 from .transcripts import transcript_of
-from .types import Coverage, Image, Limits, Media, Pick, Segment, Transcript
+from .types import Coverage, Image, Limits, Media, Segment, Transcript
 
 if TYPE_CHECKING:
     from .video import Video
 
-T = TypeVar("T")
-
-_MOST_PICKS = 100_000
-"""What a sampler may propose; a sampler that proposes without end would fill the memory."""
-_SLACK_S = 0.001
-"""Sums of floats may end a little beside the edges."""
-_LONGEST_SHAPE = 4
-"""A film strip of a picture is not blown up for the sake of its short side."""
-
 OnImage = Callable[[int, int], None]
 """Called with the number of images made and the number there will be."""
-
-
-@contextmanager
-def blaming(plugin: Plugin) -> Iterator[None]:
-    """Tell whatever a plugin raises that is no VidcapError as a PluginError."""
-    try:
-        yield
-    except VidcapError:
-        raise
-    except Exception as error:
-        raise foreign(error, plugin) from error
-    except SystemExit as error:
-        raise foreign(RuntimeError(f"it called sys.exit({error})"), plugin) from error
-
-
-def _blaming_each(items: Iterator[T], plugin: Plugin) -> Iterator[T]:
-    """The same for an iterator that a plugin gave; not for who takes its items."""
-    while True:
-        with blaming(plugin):
-            item = next(items, None)
-        if item is None:
-            return
-        yield item
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +76,12 @@ def sample(
             transcript = transcript_of(media, whole, chosen.settings, left_out.append)
         stop.check()  # what was left out because of it is no fault of the file
         video = _window(whole, chosen)
-        segments = _proposed(chosen.sampler, video, stop)
+        segments = proposed(chosen.sampler, video, stop)
         asked = _asked(segments, chosen, task, video)
         picks = [pick for part in asked for pick in part.picks]
         made = video.images(picks, side_px(limits, video.width_px, video.height_px))
         images = []
-        for image in _blaming_each(made, chosen.decoder):
+        for image in blaming_each(made, chosen.decoder):
             images.append(image)
             on_image(len(images), len(picks))
         facts = _facts(whole, video)
@@ -120,22 +89,41 @@ def sample(
     taken = iter(images)
     shown = [_within_body(part, list(islice(taken, len(part.picks))), limits, room_bytes) for part in asked]
     kept = [image for one in shown for image in one.images]
-    proposed = sum(len(segment.picks) for segment in segments)
-    covered = coverage([image.asked_s for image in kept], video.start_s, video.end_s, proposed)
-    wanted = min(proposed, chosen.settings.max_frames)
+    count = sum(len(segment.picks) for segment in segments)
+    covered = coverage([image.asked_s for image in kept], video.start_s, video.end_s, count)
+    wanted = min(count, chosen.settings.max_frames)
     notices = *media.notices, *left_out, *_notices(kept, len(images), wanted, limits)
     return Sampled(tuple(shown), covered, facts, transcript, notices)
 
 
 def _asked(segments: Sequence[Segment], chosen: Chosen, task: Task, video: Video) -> list[Part]:
     """Fit what is proposed to the budget of the video, and each request's share to its limits."""
-    most, most_a_request = chosen.settings.max_frames, chosen.limits.max_images
-    proposed = [pick for segment in segments for pick in segment.picks]
-    kept = thin(proposed, most, video.start_s, video.end_s)
+    picks = [pick for segment in segments for pick in segment.picks]
+    kept = thin(picks, chosen.settings.max_frames, video.start_s, video.end_s)
     asked = parts(segments, kept, task, video.start_s, video.end_s)
-    if most_a_request is None:
+    most = _most_images(chosen.limits, video)
+    if most is None:
         return asked
-    return [Part(p.start_s, p.end_s, thin(p.picks, most_a_request, p.start_s, p.end_s)) for p in asked]
+    return [Part(p.start_s, p.end_s, thin(p.picks, most, p.start_s, p.end_s)) for p in asked]
+
+
+def _most_images(limits: Limits, video: Video) -> int | None:
+    """Images that a request may hold, by their number and by their tokens; None where no limit is known."""
+    if limits.max_image_tokens is None:
+        return limits.max_images
+    longer_px = side_px(limits, video.width_px, video.height_px)
+    width_px, height_px = fitted(video.width_px, video.height_px, longer_px)
+    tokens = image_tokens(limits, width_px, height_px)
+    if tokens is None:
+        return limits.max_images
+    if tokens > limits.max_image_tokens:
+        raise SettingsError(
+            f"a request may hold {limits.max_image_tokens:,} image tokens, too few for one frame of"
+            f" {width_px} x {height_px}, {tokens:,}: lower side_px or raise max_image_tokens, in the"
+            " captioner's limits"
+        )
+    by_tokens = limits.max_image_tokens // tokens
+    return min(limits.max_images or by_tokens, by_tokens)
 
 
 def _facts(whole: Video, shown: Video) -> dict[str, Any]:
@@ -153,10 +141,15 @@ def _notices(kept: Sequence[Image], taken: int, wanted: int, limits: Limits) -> 
     if len(kept) < taken:
         yield f"{len(kept)} of {wanted} frames sent: a request may hold {limits.max_body_bytes:,} bytes"
     elif taken < wanted:
-        yield f"{taken} of {wanted} frames sent: a request may hold {limits.max_images}"
+        yield f"{taken} of {wanted} frames sent: a request may hold {_hold(limits)}"
     damaged = ", ".join(clock(image.time_s) for image in kept if image.damaged)
     if damaged:
         yield f"the video is damaged; frames that may look wrong: {damaged}"
+
+
+def _hold(limits: Limits) -> str:
+    named = (limits.max_images, "images"), (limits.max_image_tokens, "image tokens")
+    return ", ".join(f"{most:,} {what}" for most, what in named if most is not None)
 
 
 def _window(video: Video, chosen: Chosen) -> Video:
@@ -171,82 +164,6 @@ def _window(video: Video, chosen: Chosen) -> Video:
             f"there is nothing {wanted}: the video runs from {clock(video.start_s)} to {clock(video.end_s)}"
         )
     return video.window(start_s, end_s)
-
-
-def _proposed(sampler: Sampler, video: Video, stop: Stop) -> list[Segment]:
-    segments: list[Segment] = []
-    count, end_s = 0, video.start_s
-    with blaming(sampler):
-        for segment in sampler.segments(video):
-            _check_segment(segment, sampler, end_s)
-            end_s = segment.end_s
-            # Python code cannot be stopped from outside, only between its steps.
-            stop.check()
-            picks = tuple(islice(segment.picks, _MOST_PICKS + 1))
-            segments.append(Segment(segment.start_s, segment.end_s, picks))
-            count += len(picks)
-            if max(count, len(segments)) > _MOST_PICKS:
-                raise SettingsError(
-                    f"sampler {sampler.name!r} proposes more than {_MOST_PICKS:,} frames: take fewer"
-                )
-    _check_picks([pick for segment in segments for pick in segment.picks], sampler, video)
-    for segment in segments:
-        _check_inside(segment, sampler)
-    return segments
-
-
-def _check_inside(segment: Segment, sampler: Sampler) -> None:
-    for pick in segment.picks:
-        if not segment.start_s - _SLACK_S <= pick.time_s <= segment.end_s + _SLACK_S:
-            raise PluginError(
-                f"sampler {sampler.name!r} chose {pick.time_s:g} s for the segment {segment.start_s:g} to"
-                f" {segment.end_s:g} s: picks lie in their segment"
-            )
-
-
-def _check_picks(picks: Sequence[Any], sampler: Sampler, video: Video) -> None:
-    if not picks:
-        raise PluginError(f"sampler {sampler.name!r} chose no frame")
-    for pick in picks:
-        _check_pick(pick, sampler, video)
-    for earlier, later in pairwise(picks):
-        if later.time_s < earlier.time_s:
-            raise PluginError(f"sampler {sampler.name!r} does not go forward: {later.time_s:g} s comes late")
-
-
-def _check_segment(segment: Any, sampler: Sampler, after_s: float) -> None:
-    if not isinstance(segment, Segment):
-        raise PluginError(f"sampler {sampler.name!r} gave {type(segment).__name__}, not a Segment")
-    if not after_s - _SLACK_S <= segment.start_s <= segment.end_s:
-        raise PluginError(
-            f"sampler {sampler.name!r} gave the segment {segment.start_s:g} to {segment.end_s:g} s"
-            f" after {after_s:g} s: segments go forward and do not overlap"
-        )
-
-
-def _check_pick(pick: Any, sampler: Sampler, video: Video) -> None:
-    if not isinstance(pick, Pick):
-        raise PluginError(f"sampler {sampler.name!r} chose {type(pick).__name__}, not a Pick")
-    for name in ("time_s", "tolerance_s", "worth"):
-        value = getattr(pick, name)
-        if not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise PluginError(f"sampler {sampler.name!r} chose a frame whose {name} is {str(value)[:40]}")
-    if not video.start_s - _SLACK_S <= pick.time_s <= video.end_s + _SLACK_S:
-        raise PluginError(
-            f"sampler {sampler.name!r} chose {pick.time_s:g} s, outside of the part to look at,"
-            f" {video.start_s:g} to {video.end_s:g} s"
-        )
-
-
-def side_px(limits: Limits, width_px: int, height_px: int) -> int:
-    """The longer side of the images that a model sees best.
-
-    An encoder that squashes everything to a square sees as many lines as the shorter side has.
-    """
-    if limits.fit != "squash":
-        return limits.side_px
-    shape = max(width_px, height_px) / min(width_px, height_px)
-    return round(limits.side_px * min(shape, _LONGEST_SHAPE))
 
 
 def _room_bytes(limits: Limits, media: Media, transcript: Transcript | None) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -176,6 +177,17 @@ Rung = Literal["json_schema", "prompt"]
 """A way to ask for structured output: enforced by the endpoint, or only asked for in words."""
 
 
+_COUNTS = (
+    "max_images",
+    "max_body_bytes",
+    "max_image_tokens",
+    "side_px",
+    "tokens_per_image",
+    "tile_px",
+    "max_tiles",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What an endpoint and its model take, and what they see best.
@@ -189,8 +201,17 @@ class Limits:
     """Images in one request; None: not known."""
     max_body_bytes: int | None = None
     """Size of one request; None: not known."""
+    max_image_tokens: int | None = None
+    """Tokens that the images of one request may take together; None: no limit of their own."""
     fit: Literal["squash", "tiles", "patches"] = "tiles"
     side_px: int = 1024
+    tokens_per_image: int | None = None
+    """Tokens that every image takes, whatever its size; None: not known, or none."""
+    tokens_per_tile: float | None = None
+    """Tokens for each square of `tile_px` that it takes to cover an image."""
+    tile_px: int = 512
+    max_tiles: int | None = None
+    """A larger image is shrunk by the model until it has so many."""
     rungs: tuple[Rung, ...] = ("json_schema",)
     """How the endpoint can be asked for structured output, the best first. The first is used."""
     source: str = ""
@@ -199,10 +220,14 @@ class Limits:
     """The month they were looked up, YYYY-MM."""
 
     def __post_init__(self) -> None:
-        for name in ("max_images", "max_body_bytes", "side_px"):
+        for name in _COUNTS:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1")
+        if self.tokens_per_tile is not None and not 0 < self.tokens_per_tile < math.inf:
+            raise ValueError("tokens_per_tile must be a number above 0")
+        if self.max_image_tokens and not (self.tokens_per_image or self.tokens_per_tile):
+            raise ValueError("max_image_tokens needs tokens_per_image or tokens_per_tile to count by")
         if not self.rungs:
             raise ValueError("rungs must name at least one way to ask")
 

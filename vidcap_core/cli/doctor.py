@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import layers
+from ..blaming import blaming
 from ..captioners.offline import REMEDY, Offline
 from ..chosen import CHOOSE, Chosen, choose
 from ..errors import SettingsError, VidcapError
@@ -21,7 +22,6 @@ from ..isolation.pool import DecoderPool, Stop
 from ..layers import FILE
 from ..plugin import Captioner, Decoder
 from ..registry import Registry, near_misses
-from ..sampling import blaming
 from ..settings import PYPROJECT, Settings
 from ..types import Pick
 from ..writers import to_json
