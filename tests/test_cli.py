@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import os
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from vidcap_core.cli.terminal import Display
+from vidcap_core.pipeline import Progress
 from vidcap_core.testing import Endpoint, Fault, tiny_video
 from vidcap_core.testing.videos import PaintedVideo
 
@@ -433,3 +436,24 @@ def test_help_names_every_option(cli: Cli) -> None:
         "--quiet",
     ):
         assert option in out
+
+
+class Terminal(io.StringIO):
+    """Says that it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_moves_while_a_sampler_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    display = Display(quiet=False)
+    with display.shown():
+        display(Progress("folder/talk.mp4", "look", 540.0, 600.0))
+    seen = terminal.getvalue()
+    assert "talk.mp4: looking, 9:00 of 10:00" in seen
+    # 18 of the bar's 20 places: the colour changes behind them.
+    assert "━" * 18 + "\x1b" in seen

@@ -96,11 +96,18 @@ def test_an_unknown_one(site: Path) -> None:
         (["caption", "--sampler", "fix"], {"fixed_interval"}),
         (["caption", "--captioner", "o"], {"offline", "openai", "openai_compatible"}),
         (["run", "desc"], {"describe"}),
+        (["compare", "--samplers", "uniform,fix"], {"uniform,fixed_interval"}),
+        (["caption", "--profile", "dr"], {"draft"}),
     ],
 )
 def test_a_shell_completes_names(site: Path, words: list[str], names: set[str]) -> None:
     typed = "vidcap " + " ".join(words)
     run = vidcap(
-        site, _VIDCAP_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(len(words)), COMP_LINE=typed
+        site,
+        _VIDCAP_COMPLETE="complete_bash",
+        COMP_WORDS=typed,
+        COMP_CWORD=str(len(words)),
+        COMP_LINE=typed,
+        VIDCAP_PROFILES__DRAFT__MAX_FRAMES="2",
     )
     assert set(run.stdout.split()) == names, run.stderr

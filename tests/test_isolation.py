@@ -25,14 +25,14 @@ import pytest
 
 from vidcap_core import DecodeError, PluginError, SourceError
 from vidcap_core.decoders.pyav import PyAVDecoder
-from vidcap_core.isolation import parent, wire
+from vidcap_core.isolation import child, parent, wire
 from vidcap_core.isolation import pool as pool_module
 from vidcap_core.isolation.child import DescriptorFile
 from vidcap_core.isolation.parent import ChildVideo
 from vidcap_core.isolation.pool import DecoderPool, Stop
 from vidcap_core.plugin import Decoder
 from vidcap_core.testing import PaintedVideo, read_barcode, tiny_video
-from vidcap_core.types import Cue, Pick, Transcript
+from vidcap_core.types import Cue, LumaFrame, Pick, Transcript
 from vidcap_core.video import Video
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and descriptors of POSIX")
@@ -130,6 +130,15 @@ def test_all_is_as_in_this_process(pool: DecoderPool, painted: PaintedVideo, sto
         ]
 
 
+def test_grey_pictures_travel_together_but_are_not_kept_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = [(90, 160)] * 40 + [(45, 160)] * 3 + [(1000, 1000)] * 2
+    frames = [LumaFrame(float(at), np.zeros(shape, np.uint8), at == 7) for at, shape in enumerate(shapes)]
+    batches = [len(head["times_s"]) for head, _ in child._luma_frames(iter(frames))]
+    assert batches == [18, 18, 4, 3, 1, 1]
+    monkeypatch.setattr(child, "_PATIENCE_S", -1.0)
+    assert [len(head["times_s"]) for head, _ in child._luma_frames(iter(frames))] == [1] * 45
+
+
 def test_streams_are_interleaved(pool: DecoderPool, painted: PaintedVideo, stop: Stop) -> None:
     with pool.open(painted.path, stop) as video:
         scan, packets = video.scan(), video.packets()
@@ -166,7 +175,7 @@ def test_a_child_is_used_again(
 ) -> None:
     with pool.open(painted.path, stop) as video:
         first = child_of(video).pid
-        abandoned = video.scan()
+        abandoned = video.frames(PICKS)
         next(abandoned)
     with pool.open(other.path, stop) as video:
         assert child_of(video).pid == first
@@ -350,7 +359,7 @@ def fine(file):
     yield Fake(file)
 
 @contextlib.contextmanager
-def spins(file):
+def spins(file, workers=1):  # it stands in for pyav, options and all
     spin()
 
 @contextlib.contextmanager
@@ -726,8 +735,16 @@ def test_facts_are_checked(wrong: dict[str, Any]) -> None:
         ("frames", {"time_s": 0, "shape": [1 << 62, 4, 3]}, bytes(24)),
         ("frames", {"time_s": math.nan, "shape": [2, 4, 3]}, bytes(24)),
         ("frames", {"time_s": 10**400, "shape": [2, 4, 3]}, bytes(24)),
-        ("scan", {"time_s": 0, "shape": [2, 4, 3]}, bytes(24)),
-        ("scan", {"time_s": {}, "shape": [2, 4]}, bytes(8)),
+        ("scan", {"time_s": 0, "shape": [2, 4]}, bytes(8)),
+        ("scan", {"times_s": [0], "damaged": [False], "shape": [2, 4, 3]}, bytes(24)),
+        ("scan", {"times_s": [{}], "damaged": [False], "shape": [2, 4]}, bytes(8)),
+        ("scan", {"times_s": [0, math.nan], "damaged": [False, False], "shape": [2, 4]}, bytes(16)),
+        ("scan", {"times_s": [], "damaged": [], "shape": [2, 4]}, b""),
+        ("scan", {"times_s": [0, 1], "damaged": [False], "shape": [2, 4]}, bytes(16)),
+        ("scan", {"times_s": [0, 1], "damaged": [False, False], "shape": [2, 4]}, bytes(15)),
+        ("scan", {"times_s": [0, 1], "damaged": [False, False], "shape": [2, 4]}, bytes(8)),
+        ("scan", {"times_s": [0, 1], "damaged": [False, False], "shape": [512, 512]}, bytes(1 << 19)),
+        ("scan", {"times_s": [0], "damaged": "f", "shape": [2, 4]}, bytes(8)),
         ("images", {"time_s": 0, "width_px": 1, "height_px": 1}, b"<html>"),
         ("images", {"time_s": 0, "width_px": 16_000, "height_px": 1}, b"\xff\xd8"),
         ("images", {"time_s": 0, "width_px": 1, "height_px": 1}, b"\xff\xd8" + b"0" * 100_000),

@@ -303,7 +303,8 @@ def test_damaged_frames_are_noted(clip: PaintedVideo, tmp_path: Path, prepared: 
     damaged = [image for image in work.requests[0].images if image.damaged]
     assert damaged
     assert any(
-        note.startswith("the video is damaged; frames that may look wrong: 0:0") for note in work.notices
+        note.startswith("the video is damaged; a sound frame nearby stands in for those at: 0:0")
+        for note in work.notices
     )
 
 

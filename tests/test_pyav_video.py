@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import struct
 import subprocess
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,50 +22,15 @@ import simplejpeg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vidcap_core import DecodeError, Pick
+from vidcap_core import DecodeError, Frame, Pick
+from vidcap_core.decoders.pyav_cursor import Cursor
+from vidcap_core.decoders.pyav_file import SharedFile
+from vidcap_core.decoders.pyav_table import SampleTable
 from vidcap_core.decoders.pyav_video import PyAVVideo, open_video
 from vidcap_core.isolation.child import PathFile
 from vidcap_core.testing import PaintedVideo, read_barcode, tiny_video
+from vidcap_core.testing.kinds import KINDS
 
-VARIABLE = (0.0, 0.1, 0.15, 0.5, 1.0, 1.01, 1.5, 3.0, 3.05, 3.1, 3.2, 4.0, 6.5, 6.6, 6.7, 7.0)
-PYRAMID: dict[str, Any] = {"gop": 12, "b_frames": 3}
-VARIANTS: dict[str, dict[str, Any]] = {
-    "plain.mp4": {},
-    "plain.mkv": {},
-    "plain.ts": {},
-    "plain.avi": {},
-    "plain.webm": {},
-    "plain.gif": {},
-    "front.mp4": {"moov_at_front": True},
-    "fragmented.mp4": {"fragmented": True, "gop": 5},
-    "fragmented_pyramid.mp4": {"fragmented": True} | PYRAMID,
-    "one_b.mp4": {"b_frames": 1},
-    "pyramid.mp4": PYRAMID,
-    "pyramid.mkv": PYRAMID,
-    "pyramid.ts": PYRAMID,
-    "hevc.mp4": {"codec": "libx265"} | PYRAMID,
-    "av1.mkv": {"codec": "libsvtav1", "frames": 24},
-    "vp9.mp4": {"codec": "libvpx-vp9", "gop": 8},
-    "mpeg4.mp4": {"codec": "mpeg4", "b_frames": 2},
-    "intra.mp4": {"gop": 1},
-    "short_gops.mp4": {"gop": 5, "audio": True},
-    "one_gop.mp4": {"gop": 1000, "b_frames": 2},
-    "sound.mkv": {"audio": True} | PYRAMID,
-    "variable.mp4": {"times_s": VARIABLE, "gop": 5, "b_frames": 2},
-    "variable.mkv": {"times_s": VARIABLE, "gop": 4},
-    "variable.webm": {"times_s": VARIABLE, "gop": 6},
-    "variable.gif": {"times_s": VARIABLE},
-    "late.mp4": {"start_s": 3.5, "audio": True},
-    "late.mkv": {"start_s": 3.5} | PYRAMID,
-    "late.ts": {"start_s": 3.5},
-    "ntsc.mp4": {"rate": Fraction(30_000, 1001)} | PYRAMID,
-    "slow.mp4": {"rate": 1, "frames": 24} | PYRAMID,
-    "odd.mp4": {"width_px": 161, "height_px": 97},
-    "quarter.mp4": {"rotation": 90},
-    "half.mov": {"rotation": 180, "width_px": 161, "height_px": 97},
-    "three.mkv": {"rotation": 270},
-    "one.mp4": {"frames": 1},
-}
 SOME = ("pyramid.mp4", "variable.mkv", "late.ts", "fragmented.mp4", "variable.webm", "quarter.mp4")
 
 Paint = Callable[[str], PaintedVideo]
@@ -77,24 +43,16 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Paint:
 
     def paint(name: str) -> PaintedVideo:
         if name not in made:
-            made[name] = tiny_video(folder / name, **{"frames": 40} | VARIANTS[name])
+            made[name] = tiny_video(folder / name, **{"frames": 40} | dict(KINDS[name]))
         return made[name]
 
     return paint
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[PyAVVideo]:
-    with PathFile(str(path)) as file, open_video(file) as video:
+def opened(path: Path, workers: int = 1) -> Iterator[PyAVVideo]:
+    with PathFile(str(path)) as file, open_video(file, workers) as video:
         yield video
-
-
-def asked_times(video: PaintedVideo) -> list[float]:
-    """Before, at and after each frame's time, and beyond both ends."""
-    ends = [video.times_s[0] - 5, video.end_s, video.end_s + 0.5, video.end_s + 1000]
-    near = [time_s + offset for time_s in video.times_s for offset in (-0.002, 0.0, 0.002)]
-    between = [(one + other) / 2 for one, other in pairwise(video.times_s)]
-    return sorted(ends + near + between)
 
 
 def numbers(video: PyAVVideo, picks: list[Pick]) -> list[int]:
@@ -102,40 +60,6 @@ def numbers(video: PyAVVideo, picks: list[Pick]) -> list[int]:
 
 
 # Frames
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_exact_picks_give_the_frame_on_screen(painted: Paint, name: str) -> None:
-    truth = painted(name)
-    asked = asked_times(truth)
-    with opened(truth.path) as video:
-        frames = list(video.frames([Pick(time_s) for time_s in asked]))
-    assert [frame.asked_s for frame in frames] == asked
-    assert [read_barcode(frame.pixels) for frame in frames] == [truth.frame_at(time_s) for time_s in asked]
-    assert [frame.time_s for frame in frames] == [truth.times_s[truth.frame_at(time_s)] for time_s in asked]
-    assert {frame.pixels.shape for frame in frames} == {(truth.height_px, truth.width_px, 3)}
-    assert not any(frame.damaged for frame in frames)
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_single_picks_do_not_lean_on_their_neighbours(painted: Paint, name: str) -> None:
-    truth = painted(name)
-    asked = random.Random(name).sample(asked_times(truth), 6 if len(truth.times_s) > 1 else 3)
-    with opened(truth.path) as video:
-        for time_s in asked:
-            assert numbers(video, [Pick(time_s)]) == [truth.frame_at(time_s)]
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_facts(painted: Paint, name: str) -> None:
-    truth = painted(name)
-    with opened(truth.path) as video:
-        assert (video.width_px, video.height_px) == (truth.width_px, truth.height_px)
-        assert video.start_s == pytest.approx(truth.times_s[0], abs=1e-6)
-        assert video.end_s >= truth.times_s[-1]
-        assert video.has_audio == VARIANTS[name].get("audio", False)
-        if not name.startswith("variable"):
-            assert video.end_s == pytest.approx(truth.end_s, abs=0.02)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -147,6 +71,8 @@ def test_tolerance_is_kept(painted: Paint, data: st.DataObject, name: str) -> No
     picks = data.draw(st.lists(st.builds(Pick, times, tolerances), min_size=1, max_size=8))
     picks.sort(key=lambda pick: pick.time_s)
     with opened(truth.path) as video:
+        if data.draw(st.booleans()):
+            list(video.packets())  # then the keyframes are known
         frames = list(video.frames(picks))
     for pick, frame in zip(picks, frames, strict=True):
         _check_choice(truth, pick, frame.time_s)
@@ -196,85 +122,130 @@ def test_a_keyframe_beyond_the_window_hides_none_inside(painted: Paint) -> None:
         assert next(part.frames([Pick(2.5, tolerance_s=99)])).time_s == 3.05
 
 
-def test_picks_far_outside_are_answered(painted: Paint) -> None:
-    with opened(painted("pyramid.mp4").path) as video:
-        assert numbers(video, [Pick(-1e15), Pick(1e15)]) == [0, 39]
-        assert list(video.frames([])) == []
-
-
 # Looking
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_packets_list_every_frame(painted: Paint, name: str) -> None:
-    truth = painted(name)
-    with opened(truth.path) as video:
-        packets = sorted(video.packets(), key=lambda packet: packet.time_s)
-    assert tuple(packet.time_s for packet in packets) == truth.times_s
-    assert tuple(n for n, packet in enumerate(packets) if packet.is_key) == truth.keyframes
-    assert all(0 < packet.size_bytes <= truth.path.stat().st_size for packet in packets)
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_scan_sees_every_frame_upright(painted: Paint, name: str) -> None:
-    truth = painted(name)
-    with opened(truth.path) as video:
-        frames = list(video.scan(width_px=truth.width_px))
-        keys = [frame.time_s for frame in video.scan(keyframes_only=True)]
-    assert tuple(frame.time_s for frame in frames) == truth.times_s
-    assert keys == [truth.times_s[number] for number in truth.keyframes]
-    for number, frame in enumerate(frames):
-        assert frame.luma.shape == (truth.height_px, truth.width_px)
-        assert read_barcode(np.repeat(frame.luma[..., None], 3, axis=2)) == number
-
-
-def test_scan_takes_steps_and_sizes(painted: Paint) -> None:
-    with opened(painted("quarter.mp4").path) as video:
-        frames = list(video.scan(every_s=0.25, width_px=40))
-        assert all(frame.luma.shape == (24, 40) for frame in frames)
-        assert all(later.time_s - earlier.time_s >= 0.25 for earlier, later in pairwise(frames))
-        assert len(frames) == 14
-
-
-def test_iterators_may_be_under_way_together(painted: Paint) -> None:
-    truth = painted("pyramid.mkv")
-    with opened(truth.path) as video:
-        seen = []
-        for luma, packet in zip(video.scan(), video.packets(), strict=True):
-            asked_s = round(truth.end_s - luma.time_s, 6)
-            (frame,) = video.frames([Pick(asked_s)])
-            assert read_barcode(frame.pixels) == truth.frame_at(asked_s)
-            assert packet.time_s in truth.times_s
-            seen.append(luma.time_s)
-        assert tuple(seen) == truth.times_s
 
 
 def test_abandoned_iterators_leave_their_place_to_others(painted: Paint) -> None:
     with opened(painted("plain.mp4").path) as video:
         for _ in range(5):
             assert next(video.scan()).time_s == 0
-        assert len(video._idle) == 1
+        assert [len(cursors) for cursors in video._cursors._idle.values()] == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["pyramid.mp4", "open.ts", "one_b.mp4", "vp9.mp4", "hevc.mp4", "av1.mkv"])
+def test_a_scan_in_steps_shows_frames_at_their_own_times(painted: Paint, name: str) -> None:
+    truth = painted(name)
+    with opened(truth.path) as video:
+        frames = list(video.scan(every_s=0.2, width_px=truth.width_px))
+    numbers_seen = [read_barcode(frame.luma[..., None].repeat(3, axis=2)) for frame in frames]
+    assert [truth.times_s[number] for number in numbers_seen] == [frame.time_s for frame in frames]
+    steps_s = np.diff([frame.time_s for frame in frames])
+    assert steps_s.min() >= 0.2 - 1e-9
+    assert steps_s.max() <= (0.41 if video.codec == "h264" else 0.21)
+
+
+def test_keyframes_are_seen_alike_whether_the_table_is_known_or_not(painted: Paint) -> None:
+    for name in ("pyramid.mp4", "open.mp4", "cut.mp4", "one_gop.mp4", "late.mp4"):
+        with opened(painted(name).path) as video:
+            for part in (video, video.window(1.3, 3.0)):
+                before = [(f.time_s, f.luma.tobytes()) for f in part.scan(keyframes_only=True)]
+                list(video.packets())
+                assert [(f.time_s, f.luma.tobytes()) for f in part.scan(keyframes_only=True)] == before
+
+
+# The sample table
+
+
+def table_of(path: Path) -> tuple[SampleTable | None, list[Any]]:
+    with PathFile(str(path)) as file, av.open(path) as container:
+        cursor = Cursor(SharedFile(file))
+        with cursor.container:
+            return cursor.table(), [packet for packet in container.demux(video=0) if packet.size]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_table_lists_what_demuxing_gives(painted: Paint, name: str) -> None:
+    table, packets = table_of(painted(name).path)
+    if name.endswith((".mp4", ".mov")) and "fragmented" not in name:
+        assert table is not None
+        assert len(table) == len(packets)
+        assert table.lists(packets, 0)
+    else:
+        assert table is None
+
+
+@pytest.mark.parametrize("box", [b"ctts", b"stsz", b"stts", b"tkhd"])
+def test_a_table_that_is_damaged_is_right_or_not_believed(painted: Paint, tmp_path: Path, box: bytes) -> None:
+    data, draw = painted("pyramid.mp4").path.read_bytes(), random.Random(box)
+    at, damaged = data.index(box), tmp_path / "damaged.mp4"
+    believed = 0
+    for _ in range(20):
+        mutant = bytearray(data)
+        mutant[at + 4 + draw.randrange(60)] = draw.randrange(256)
+        damaged.write_bytes(mutant)
+        try:
+            table, packets = table_of(damaged)
+        except (DecodeError, av.error.FFmpegError):
+            continue
+        if table is not None:
+            believed += 1
+            assert table.lists(packets, 0)
+    assert believed
+
+
+def test_a_truncated_file_has_no_table(painted: Paint, tmp_path: Path) -> None:
+    short = tmp_path / "short.mp4"
+    data = painted("front.mp4").path.read_bytes()
+    short.write_bytes(data[: len(data) * 7 // 10])
+    assert table_of(short)[0] is None
+    with opened(short) as video:
+        assert 0 < len(list(video.packets())) < 40
+
+
+# Side by side
+
+
+@pytest.mark.parametrize("name", ["short_gops.mp4", "pyramid.ts", "variable.webm", "one_gop.mp4"])
+def test_workers_give_the_same_images_in_order(painted: Paint, name: str) -> None:
+    truth = painted(name)
+    picks = [Pick(time_s + 0.01, tolerance_s=0.02 * (at % 3)) for at, time_s in enumerate(truth.times_s)]
+    with opened(truth.path) as one, opened(truth.path, workers=3) as three:
+        alone = list(one.images(picks, 128))
+        assert list(three.images(picks, 128)) == alone
+        abandoned = three.images(picks, 128)
+        assert next(abandoned) == alone[0]
+        assert next(three.images(picks[5:], 128)) == alone[5]
+        del abandoned
+        assert list(three.images(picks, 128)) == alone
+
+
+def test_workers_tell_what_went_wrong(painted: Paint, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> list[Any]:
+        raise DecodeError("refused")
+
+    with opened(painted("short_gops.mp4").path, workers=2) as video:
+        monkeypatch.setattr(Cursor, "_decode", refuse)
+        with pytest.raises(DecodeError, match="refused"):
+            list(video.images([Pick(0.1), Pick(1.1), Pick(2.1)], 64))
+
+
+def test_frames_do_not_pile_up(painted: Paint) -> None:
+    picks = [Pick(time_s) for time_s in painted("pyramid.mp4").times_s]
+    with opened(painted("pyramid.mp4").path) as video:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in video.images(picks, 4096):
+                pass
+            for _ in video.scan():
+                pass
+            held = sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+        finally:
+            gc.enable()
+    assert held < 5
 
 
 # Images
-
-
-@pytest.mark.parametrize("name", ["pyramid.mp4", "quarter.mp4", "half.mov", "odd.mp4", "plain.webm"])
-@pytest.mark.parametrize("max_side_px", [80, 128, 4096])
-def test_images_are_upright_readable_and_never_enlarged(painted: Paint, name: str, max_side_px: int) -> None:
-    truth = painted(name)
-    picks = [Pick(time_s, why=f"at {time_s}") for time_s in truth.times_s[::7]]
-    with opened(truth.path) as video:
-        images = list(video.images(picks, max_side_px))
-    scale = min(max_side_px / max(truth.width_px, truth.height_px), 1)
-    for pick, image in zip(picks, images, strict=True):
-        pixels = simplejpeg.decode_jpeg(image.data)
-        assert pixels.shape == (image.height_px, image.width_px, 3)
-        assert image.width_px == pytest.approx(truth.width_px * scale, abs=0.51)
-        assert image.height_px == pytest.approx(truth.height_px * scale, abs=0.51)
-        assert read_barcode(pixels) == truth.frame_at(pick.time_s)
-        assert (image.asked_s, image.time_s, image.why) == (pick.time_s, pick.time_s, pick.why)
-        assert image.media_type == "image/jpeg"
 
 
 def test_images_look_like_the_frames(painted: Paint) -> None:
@@ -283,29 +254,6 @@ def test_images_look_like_the_frames(painted: Paint) -> None:
         for frame, image in zip(video.frames(picks), video.images(picks, 4096), strict=True):
             off = np.abs(frame.pixels.astype(int) - simplejpeg.decode_jpeg(image.data))
             assert off.mean() < 4
-
-
-def test_pixels_are_made_square(tmp_path: Path) -> None:
-    truth = tiny_video(tmp_path / "a.mp4", frames=5)
-    wide = tmp_path / "wide.mp4"
-    _remuxed(truth.path, wide, sample_aspect_ratio=Fraction(3, 2))
-    with opened(wide) as video:
-        assert (video.width_px, video.height_px) == (240, 96)
-        (frame,) = video.frames([Pick(0.3)])
-        assert frame.pixels.shape == (96, 240, 3)
-        assert read_barcode(frame.pixels) == 3
-        (image,) = video.images([Pick(0.3)], 120)
-        assert (image.width_px, image.height_px) == (120, 48)
-
-
-def _remuxed(source: Path, target: Path, sample_aspect_ratio: Fraction) -> None:
-    with av.open(source) as given, av.open(target, "w") as made:
-        stream = made.add_stream_from_template(given.streams.video[0])
-        stream.sample_aspect_ratio = sample_aspect_ratio
-        for packet in given.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                made.mux(packet)
 
 
 # Headers that lie
@@ -446,6 +394,9 @@ BOMB_PX = 9000
 OPEN_AND_WEIGH = """
 import resource, sys
 from vidcap_core import DecodeError
+from vidcap_core.decoders.pyav_cursor import Cursor
+from vidcap_core.decoders.pyav_file import SharedFile
+from vidcap_core.decoders.pyav_table import SampleTable
 from vidcap_core.decoders.pyav_video import open_video
 from vidcap_core.isolation.child import PathFile
 before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -546,6 +497,18 @@ def test_a_stream_may_begin_later(painted: Paint, tmp_path: Path) -> None:
         assert len(list(video.packets())) == len(list(video.scan())) == 120
 
 
+def test_the_size_may_change_in_the_middle(painted: Paint, tmp_path: Path) -> None:
+    wide = tiny_video(tmp_path / "wide.ts", start_s=4.2, frames=30, width_px=240, height_px=128)
+    both = tmp_path / "both.ts"
+    both.write_bytes(painted("plain.ts").path.read_bytes() + wide.path.read_bytes())
+    with opened(both) as video:
+        assert numbers(video, [Pick(1.0), Pick(3.9), Pick(5.25), Pick(6.05)]) == [10, 39, 10, 18]
+        images = list(video.images([Pick(1.0), Pick(5.25)], 4096))
+        assert [(image.width_px, image.height_px) for image in images] == [(160, 96), (240, 128)]
+        assert {frame.luma.shape for frame in video.scan(width_px=80)} == {(48, 80)}
+        assert len(list(video.scan())) == 70
+
+
 # Damage
 
 
@@ -597,6 +560,68 @@ def _look_everywhere(path: Path) -> None:
         assert len(list(part.images(picks, 64))) == 3
         for frame in part.scan(width_px=32):
             assert np.isfinite(frame.time_s)
+
+
+@pytest.mark.parametrize("name", ["front.mp4", "short_gops.mp4", "pyramid.mkv", "plain.ts"])
+def test_what_stands_in_for_a_damaged_frame_is_sound(painted: Paint, tmp_path: Path, name: str) -> None:
+    truth, draw = painted(name), random.Random(name)
+    flipped, tally = tmp_path / name, Counter[str]()
+    for _ in range(6):
+        flipped.write_bytes(_with_bits_flipped(truth.path.read_bytes(), draw))
+        try:
+            with opened(flipped) as video:
+                frames = list(video.frames([Pick(time_s) for time_s in truth.times_s]))
+        except DecodeError:
+            continue
+        for frame in frames:
+            tally["neighbours" if frame.is_neighbour else "damaged" if frame.damaged else "sound"] += 1
+            if frame.is_neighbour:
+                assert frame.damaged
+                assert abs(frame.time_s - frame.asked_s) <= 2
+                tally["right"] += _reads_right(truth, frame)
+    assert tally["neighbours"] > 0
+    # FFmpeg does not notice every flipped bit.
+    assert tally["right"] >= 0.8 * tally["neighbours"], tally
+
+
+def _with_bits_flipped(data: bytes, draw: random.Random) -> bytes:
+    flipped = bytearray(data)
+    for _ in range(5):
+        flipped[draw.randrange(len(data) // 4, len(data) * 3 // 4)] ^= 1 << draw.randrange(8)
+    return bytes(flipped)
+
+
+def _reads_right(truth: PaintedVideo, frame: Frame) -> bool:
+    try:
+        return truth.times_s[read_barcode(frame.pixels)] == frame.time_s
+    except (ValueError, IndexError):
+        return False
+
+
+def test_damage_in_a_keyframe_is_mended_by_its_neighbour_and_told(painted: Paint, tmp_path: Path) -> None:
+    truth, broken = painted("intra.mp4"), tmp_path / "broken.mp4"
+    data = bytearray(truth.path.read_bytes())
+    with av.open(truth.path) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][20]
+    assert packet.pos is not None
+    begin = packet.pos + packet.size // 2
+    data[begin : begin + 40] = random.Random(1).randbytes(40)
+    broken.write_bytes(data)
+    with opened(broken) as video:
+        exact, loose, image = (
+            *video.frames([Pick(2.0), Pick(2.01, tolerance_s=0.03)]),
+            next(video.images([Pick(2.0)], 4096)),
+        )
+        before = next(video.frames([Pick(1.9)]))
+    for taken in (exact, loose, image):
+        assert taken.damaged
+        assert taken.is_neighbour
+        assert taken.time_s in (truth.times_s[19], truth.times_s[21])
+    assert not before.damaged
+    with opened(broken) as video:
+        # In a window that holds no other there is nothing to stand in.
+        alone = next(video.window(1.95, 2.05).frames([Pick(2.0)]))
+    assert (alone.time_s, alone.damaged, alone.is_neighbour) == (2.0, True, False)
 
 
 def test_flipped_bits_are_flagged(painted: Paint, tmp_path: Path) -> None:

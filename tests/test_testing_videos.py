@@ -94,6 +94,14 @@ def expected(video: PaintedVideo) -> list[tuple[float, int]]:
         ("turned_odd.mp4", {"rotation": 90, "width_px": 161, "height_px": 97}),
         ("ten_bit.mp4", {"pixel_format": "yuv420p10le"}),
         ("one.mp4", {"frames": 1}),
+        ("open.mp4", B_FRAMES | {"open_gop": True}),
+        ("open.mkv", B_FRAMES | {"open_gop": True, "codec": "libx265"}),
+        ("interlaced.mp4", {"interlaced": True}),
+        ("cut.mp4", B_FRAMES | {"cut": 4}),
+        ("vp8.webm", {"codec": "libvpx"}),
+        ("mpeg2.ts", {"codec": "mpeg2video", "b_frames": 2, "rate": 25}),
+        ("prores.mov", {"codec": "prores_ks"}),
+        ("ffv1.mkv", {"codec": "ffv1"}),
     ],
 )
 def test_every_frame_reads_its_number_at_its_time(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
@@ -131,6 +139,35 @@ def test_b_frames_are_a_pyramid(tmp_path: Path) -> None:
     ranks = [sorted(times).index(time) for time in times]
     # The middle one of the three B-frames is decoded first: the others refer to it.
     assert ranks[:5] == [0, 4, 2, 1, 3]
+
+
+def test_frames_of_an_open_group_lean_on_the_next_keyframe(tmp_path: Path) -> None:
+    video = tiny_video(tmp_path / "a.mp4", frames=24, gop=12, b_frames=3, open_gop=True)
+    with av.open(video.path) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+    (at,) = [at for at, packet in enumerate(packets) if packet.is_keyframe and at]
+    assert min(cast("int", packet.pts) for packet in packets[at:]) < cast("int", packets[at].pts)
+
+
+def test_an_edit_list_hides_what_is_cut(tmp_path: Path) -> None:
+    video = tiny_video(tmp_path / "a.mp4", frames=20, gop=6, cut=4)
+    assert (len(video.times_s), video.times_s[0]) == (20, 0.0)
+    with av.open(video.path) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    assert [packet.is_discard for packet in packets] == [True] * 4 + [False] * 20
+
+
+def test_interlaced_frames_say_so(tmp_path: Path) -> None:
+    with av.open(tiny_video(tmp_path / "a.mp4", frames=2, interlaced=True).path) as container:
+        assert all(frame.interlaced_frame for frame in container.decode(video=0))
+
+
+def test_pixels_are_as_wide_as_asked_for(tmp_path: Path) -> None:
+    video = tiny_video(tmp_path / "a.mp4", frames=2, width_px=192, pixel_aspect=Fraction(4, 3))
+    assert (video.width_px, video.height_px) == (192, 96)
+    with av.open(video.path) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height, stream.sample_aspect_ratio) == (144, 96, Fraction(4, 3))
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.ts", "a.avi", "a.webm"])
@@ -191,6 +228,9 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, name: str, optio
         ("a.mp4", {"times_s": (1.0, 0.5)}),
         ("a.mp4", {"times_s": ()}),
         ("a.mp4", {"frames": 0}),
+        ("a.webm", {"open_gop": True}),
+        ("a.mkv", {"interlaced": True, "codec": "libx265"}),
+        ("a.mkv", {"cut": 2}),
     ],
 )
 def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str, options: dict[str, Any]) -> None:

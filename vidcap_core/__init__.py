@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .captioners.openai_compatible import OpenAICompatible as OpenAICompatible
     from .chosen import Chosen as Chosen
     from .chosen import choose as choose
+    from .comparing import Compared as Compared
+    from .comparing import Comparison as Comparison
     from .decoders.pyav import PyAVDecoder as PyAVDecoder
     from .errors import AccessError as AccessError
     from .errors import DecodeError as DecodeError
@@ -41,8 +43,14 @@ if TYPE_CHECKING:
     from .preparation import prepare as prepare
     from .reading import read as read
     from .registry import Registry as Registry
+    from .samplers.adaptive import AdaptiveSampler as AdaptiveSampler
     from .samplers.even import FixedIntervalSampler as FixedIntervalSampler
     from .samplers.even import UniformSampler as UniformSampler
+    from .samplers.keyframes import KeyframesSampler as KeyframesSampler
+    from .samplers.scene_change import SceneChangeSampler as SceneChangeSampler
+    from .sampling import Sampled as Sampled
+    from .sampling import Shown as Shown
+    from .scene_list import Scenes as Scenes
     from .settings import Settings as Settings
     from .sources.local import LocalSource as LocalSource
     from .task_choice import choose_task as choose_task
@@ -85,6 +93,7 @@ _HOMES = {
     "captioners.offline": ("Offline",),
     "captioners.openai_compatible": ("OpenAICompatible",),
     "chosen": ("Chosen", "choose"),
+    "comparing": ("Compared", "Comparison"),
     "decoders.pyav": ("PyAVDecoder",),
     "errors": (
         "AccessError",
@@ -103,7 +112,12 @@ _HOMES = {
     "preparation": ("prepare",),
     "reading": ("read",),
     "registry": ("Registry",),
+    "samplers.adaptive": ("AdaptiveSampler",),
     "samplers.even": ("FixedIntervalSampler", "UniformSampler"),
+    "samplers.keyframes": ("KeyframesSampler",),
+    "samplers.scene_change": ("SceneChangeSampler",),
+    "sampling": ("Sampled", "Shown"),
+    "scene_list": ("Scenes",),
     "settings": ("Settings",),
     "sources.local": ("LocalSource",),
     "task_choice": ("choose_task",),

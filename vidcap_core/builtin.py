@@ -29,10 +29,13 @@ def vidcap_decoders() -> Iterable[type[Decoder]]:
 
 @hookimpl
 def vidcap_samplers() -> Iterable[type[Sampler]]:
-    """Offer `fixed_interval` and `uniform`."""
+    """Offer `fixed_interval`, `uniform`, `keyframes`, `scene_change` and `adaptive`."""
+    from .samplers.adaptive import AdaptiveSampler
     from .samplers.even import FixedIntervalSampler, UniformSampler
+    from .samplers.keyframes import KeyframesSampler
+    from .samplers.scene_change import SceneChangeSampler
 
-    return [FixedIntervalSampler, UniformSampler]
+    return [FixedIntervalSampler, UniformSampler, KeyframesSampler, SceneChangeSampler, AdaptiveSampler]
 
 
 @hookimpl

@@ -134,15 +134,15 @@ def choose(
     if captioner is not None:
         name = captioner.name
     elif found := _captioner_name(settings, asks=asks, offline_will_do=offline_will_do):
-        name, captioner = found, _built(settings, registry, "captioners", found)
+        name, captioner = found, built(settings, registry, "captioners", found)
     sources, unready = _sources(settings, registry, given.source)
     if captioner is not None and not isinstance(captioner.limits, Limits):
         raise PluginError(f"captioner {captioner.name!r}: its limits are no Limits")
     return Chosen(
         settings=settings,
         sources=tuple(sources),
-        decoder=given.decoder or _built(settings, registry, "decoders", settings.decoder),
-        sampler=given.sampler or _built(settings, registry, "samplers", settings.sampler),
+        decoder=given.decoder or built(settings, registry, "decoders", settings.decoder),
+        sampler=given.sampler or built(settings, registry, "samplers", settings.sampler),
         captioner=captioner,
         captioner_name=name,
         source_is_named=given.source is not None or settings.source is not None,
@@ -166,7 +166,8 @@ def _captioner_name(settings: Settings, *, asks: bool, offline_will_do: bool) ->
     return None
 
 
-def _built(settings: Settings, registry: Registry, kind: str, name: str) -> Any:
+def built(settings: Settings, registry: Registry, kind: str, name: str) -> Any:
+    """The plugin that a name or nickname means, with its options. Raises SettingsError, PluginError."""
     plugin_name, nicknames = settings.plugin_name(kind, name), _nicknames(settings, kind)
     if plugin_name == name:
         installed_later = name in EXTRAS.get(kind, ())
@@ -182,6 +183,14 @@ def _built(settings: Settings, registry: Registry, kind: str, name: str) -> Any:
         path = (kind, name, "use")
         raise SettingsError(f"{'.'.join(path)} (from {settings.origin(*path)}): {error}") from None
     return _make(settings, kind, name, plugin)
+
+
+def ready(settings: Settings, registry: Registry, kind: str) -> Iterator[str]:
+    """Names and nicknames of all that can be built as things are: `vidcap plugins` tells of the others."""
+    for name in dict.fromkeys((*registry.kind(kind), *_nicknames(settings, kind))):
+        with suppress(VidcapError):
+            built(settings, registry, kind, name)
+            yield name
 
 
 def _make(
@@ -204,7 +213,7 @@ def _sources(settings: Settings, registry: Registry, given: Source | None) -> tu
     if given is not None:
         return [given], []
     if settings.source is not None:
-        return [_built(settings, registry, "sources", settings.source)], []
+        return [built(settings, registry, "sources", settings.source)], []
     ready, unready = [], []
     for name, installed in registry.kind("sources").items():
         for one in installed:

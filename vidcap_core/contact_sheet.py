@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .text import clock, one_line
 from .types import Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
+
+T = TypeVar("T")
 
 _WIDTH_PX = 1920
 _MAX_THUMB_PX, _MIN_THUMB_PX = 380, 48
@@ -22,39 +24,48 @@ _LEGEND_PX = 26
 _BACKGROUND, _INK, _FAINT = (24, 24, 27), (244, 244, 245), (161, 161, 170)
 
 
-def contact_sheet(name: str, facts: dict[str, Any], images: Sequence[Image]) -> bytes:
-    """Draw the frames of a video in rows, as a JPEG.
+def contact_sheet(
+    name: str,
+    facts: Mapping[str, Any],
+    images: Sequence[Image],
+    legends: Sequence[str] = (),
+    *,
+    things: str = "frames",
+) -> bytes:
+    """Draw the frames of a video in rows, as a JPEG, under each its legend, by default its time.
 
-    `facts` holds the video's `duration_s`, `width_px` and `height_px`. Of more than 900 frames an
-    even share is drawn, and the title says so.
+    `facts` holds the video's `duration_s`, `width_px` and `height_px`; `things` is what the frames
+    stand for. Of more than 900 an even share is drawn, and the title says so.
     """
     from PIL import Image as Pictures
     from PIL import ImageDraw, ImageFont
 
-    shown = _thinned(images)
-    columns, width, height = _grid(shown)
+    each = list(zip(images, legends or [clock(image.time_s) for image in images], strict=True))
+    shown = _thinned(each)
+    columns, width, height = _grid([image for image, _ in shown])
     rows = math.ceil(len(shown) / columns)
     row_px = height + _LEGEND_PX + _GAP_PX
     sheet_px = max(columns * (width + _GAP_PX) + _GAP_PX, 640), _HEAD_PX + rows * row_px + _GAP_PX
     sheet = Pictures.new("RGB", sheet_px, _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     font, small = ImageFont.load_default(22), ImageFont.load_default(min(18, max(width // 5, 9)))
-    title = _fitted(draw, one_line(name), _facts(facts, len(shown), len(images)), font, sheet_px[0])
+    told = _facts(facts, len(shown), len(images), things)
+    title = _fitted(draw, one_line(name), told, font, sheet_px[0])
     draw.text((_GAP_PX, _HEAD_PX // 2), title, _INK, font, anchor="lm")
-    for place, image in enumerate(shown):
+    for place, (image, legend) in enumerate(shown):
         left = _GAP_PX + place % columns * (width + _GAP_PX)
         top = _HEAD_PX + place // columns * row_px
         sheet.paste(thumb := _thumb(image, width, height), (left + (width - thumb.width) // 2, top))
-        draw.text((left + width // 2, top + height + 4), clock(image.time_s), _FAINT, small, anchor="mt")
+        draw.text((left + width // 2, top + height + 4), legend, _FAINT, small, anchor="mt")
     data = io.BytesIO()
     sheet.save(data, "JPEG", quality=88)
     return data.getvalue()
 
 
-def _thinned(images: Sequence[Image]) -> list[Image]:
-    if len(images) <= _MAX_FRAMES:
-        return list(images)
-    return [images[place * len(images) // _MAX_FRAMES] for place in range(_MAX_FRAMES)]
+def _thinned(items: Sequence[T]) -> list[T]:
+    if len(items) <= _MAX_FRAMES:
+        return list(items)
+    return [items[place * len(items) // _MAX_FRAMES] for place in range(_MAX_FRAMES)]
 
 
 def _grid(images: Sequence[Image]) -> tuple[int, int, int]:
@@ -67,16 +78,25 @@ def _grid(images: Sequence[Image]) -> tuple[int, int, int]:
     return columns, width, max(round(width * shape), 1)
 
 
+def thumbnail(image: Image, max_side_px: int) -> bytes:
+    """A small picture of a frame, as a JPEG for a page."""
+    data = io.BytesIO()
+    _thumb(image, max_side_px, max_side_px).save(data, "JPEG", quality=72)
+    return data.getvalue()
+
+
 def _thumb(image: Image, width: int, height: int) -> Picture:
     from PIL import Image as Pictures
     from PIL import ImageOps
 
     with Pictures.open(io.BytesIO(image.data)) as picture:
+        picture.draft("RGB", (width, height))  # libjpeg decodes at half, a quarter, an eighth: much cheaper
         return ImageOps.contain(picture.convert("RGB"), (width, height))
 
 
-def _facts(facts: dict[str, Any], shown: int, count: int) -> str:
-    frames = f"{count} frame{'s' * (count != 1)}" if shown == count else f"{shown} of {count} frames"
+def _facts(facts: Mapping[str, Any], shown: int, count: int, things: str) -> str:
+    counted = things if count != 1 else things.removesuffix("s")
+    frames = f"{count} {counted}" if shown == count else f"{shown} of {count} {things}"
     size = f"{facts['width_px']} x {facts['height_px']}"
     duration_s = facts.get("duration_s")
     return "   ".join(["", *([clock(duration_s)] if duration_s is not None else []), size, frames])

@@ -8,16 +8,11 @@ from av import VideoFrame
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
+from .image_size import fitted
 from .types import Frame, Image, Pick
 
 _QUALITY = 92
 """Small text survives; what the image is, is evidence."""
-
-
-def fitted(width_px: int, height_px: int, max_side_px: int) -> tuple[int, int]:
-    """(width, height) with a longer side of `max_side_px` at most, never enlarged."""
-    scale = min(max_side_px / max(width_px, height_px), 1.0)
-    return max(round(width_px * scale), 1), max(round(height_px * scale), 1)
 
 
 def encode(frame: Frame, pick: Pick, max_side_px: int) -> Image:
@@ -33,6 +28,7 @@ def encode(frame: Frame, pick: Pick, max_side_px: int) -> Image:
         height_px=height_px,
         why=pick.why,
         damaged=frame.damaged,
+        is_neighbour=frame.is_neighbour,
     )
 
 

@@ -18,8 +18,6 @@ DEFAULT = "default"
 """The origin of what nobody has said."""
 _KUBERNETES = re.compile(r"VIDCAP_(SERVICE_(HOST|PORT)|PORT)(_[A-Z0-9_]+)?")
 """What Kubernetes sets in every pod beside a service that is called vidcap."""
-
-
 _TOOL_TABLE = re.compile(rb"""tool["']?\s*\.\s*["']?vidcap""")
 
 

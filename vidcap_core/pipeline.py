@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import dataclasses
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from .asking import Patience, ask
 from .blaming import blaming
 from .chosen import CHOOSE, Chosen
 from .errors import AccessError, DecodeError, SettingsError, SourceError, VidcapError
+from .finding import Videos
 from .isolation.pool import Stop
-from .plugin import Session
+from .plugin import Sampler, Session
 from .portal import CLOSED, OWN_THREAD
 from .preparation import decoder_pool, opened, prepare_media
 from .reading import read
 from .sampling import Sampled, sample
+from .scene_list import Scenes, scenes
 from .tasks import CAPTION, Task
 from .types import Answer, Failure, Media, Request, Result, Work
 
@@ -39,14 +41,14 @@ _THREAD = f"{OWN_THREAD}-work"
 class Progress:
     """Where a video stands.
 
-    `done` of `total` counts bytes while the step is `fetch`, frames while it is `frames`. A total
-    of 0 is one that is not known.
+    `done` of `total` counts bytes while the step is `fetch`, seconds of the video while a sampler
+    looks at it, frames while they are taken. A total of 0 is one that is not known.
     """
 
     uri: str
-    step: Literal["open", "fetch", "frames", "ask", "done"]
-    done: int = 0
-    total: int = 0
+    step: Literal["open", "fetch", "look", "frames", "ask", "done"]
+    done: float = 0
+    total: float = 0
 
 
 OnProgress = Callable[[Progress], None]
@@ -76,7 +78,7 @@ class Pipeline:
         self._waiting.shutdown()
 
     async def run(
-        self, uris: Iterable[str], task: Task, *, keep_images: bool = False
+        self, uris: Iterable[str] | Videos, task: Task, *, keep_images: bool = False
     ) -> AsyncGenerator[Result | Failure, None]:
         """An outcome for every video, in order, several under way at once.
 
@@ -90,10 +92,11 @@ class Pipeline:
         # A task group around a yield would cancel whoever iterates, see PEP 789.
         outcomes: deque[asyncio.Task[Result | Failure]] = deque()
         finding: deque[asyncio.Task[str | Failure | object]] = deque()
-        listed, is_listed = self._listed(uris), False
+        listed = uris if isinstance(uris, Videos) else Videos(uris, self.chosen)
+        is_listed = False
         most, most_kept = self.chosen.settings.concurrency, self.chosen.settings.concurrency * _KEPT
         room = asyncio.Semaphore(most)
-        async with self._session() as session:
+        async with self.session() as session:
             try:
                 while outcomes or not is_listed:
                     if outcomes and outcomes[0].done():
@@ -121,37 +124,38 @@ class Pipeline:
             finally:
                 await _cancelled([*finding, *outcomes])
 
-    async def only(self, uri: str) -> str | Failure:
+    async def only(self, uri: str) -> Videos | Failure:
         """The one video that a URI stands for. Raises SettingsError where it stands for several."""
-        listed: Iterator[str | Failure] = islice(self._listed([uri]), 2)
-        found = await self._in_thread(self._waiting, lambda: list(listed))
-        if len(found) > 1:
+        videos = Videos([uri], self.chosen)
+        first, *others = await self._in_thread(self._waiting, videos.ahead, 2)
+        if others:
             raise SettingsError(f"{uri} is more than one video: use run() for many")
-        return found[0]
+        return first if isinstance(first, Failure) else videos
 
     async def prepare(self, uri: str, task: Task) -> Work:
         """All that would be asked about one video. Raises VidcapError."""
-        async with self._opened(uri) as media:
+        async with self.opened(uri) as media:
             return await self._decoded(prepare_media, media, task)
 
     async def sampled(self, uri: str) -> tuple[Media, Sampled]:
         """What would be shown of one video, the images among it. Raises VidcapError."""
-        async with self._opened(uri) as media:
-            return media, await self._decoded(sample, media, CAPTION)
+        async with self.opened(uri) as media:
+            return media, await self.taken(media, CAPTION)
 
-    def _listed(self, uris: Iterable[str]) -> Iterator[str | Failure]:
-        for uri in uris:
-            is_empty = True
-            try:
-                source = self.chosen.source(uri)
-                with blaming(source):
-                    for one in source.expand(uri):
-                        is_empty = False
-                        yield str(one)
-                if is_empty:
-                    raise SourceError("it stands for no video at all")
-            except VidcapError as error:
-                yield Failure(uri, "source", error)
+    async def taken(self, media: Media, task: Task) -> Sampled:
+        """What would be shown of an opened video. Raises VidcapError."""
+        return await self._decoded(sample, media, task)
+
+    async def scenes(self, uri: str, *, with_images: bool) -> Scenes:
+        """All segments that the sampler proposes, whatever the budget. Raises VidcapError."""
+        async with self.opened(uri) as media:
+            return await self._decoded(scenes, media, with_images)
+
+    def with_sampler(self, sampler: Sampler) -> Self:
+        """The same with another sampler, on this one's decoders and threads: close only this one."""
+        other = copy.copy(self)
+        other.chosen = dataclasses.replace(self.chosen, sampler=sampler)
+        return other
 
     async def _outcome(
         self, found: Any, task: Task, session: Session, room: asyncio.Semaphore, *, keep_images: bool
@@ -169,14 +173,11 @@ class Pipeline:
         result = None
         try:
             # The media lives until the outcome: another look at it needs no second download.
-            async with self._opened(uri) as media:
+            async with self.opened(uri) as media:
                 stage = "sample"
                 work = await self._decoded(prepare_media, media, task)
                 stage = "ask"
-                self._on_progress(Progress(uri, "ask"))
-                started_s = time.perf_counter()
-                answers = await self._answers(work.requests, task, session, room)
-                result = read(work, answers, task, ask_s=time.perf_counter() - started_s)
+                result = await self.said(work, task, session, room)
         except AccessError:
             raise
         except VidcapError as error:
@@ -186,6 +187,13 @@ class Pipeline:
             result = dataclasses.replace(result, notices=(*result.notices, str(error)))
         errors = [item.error for item in result.items if item.error]
         return Failure(uri, "ask", errors[0]) if len(errors) == len(result.items) else result
+
+    async def said(self, work: Work, task: Task, session: Session, room: asyncio.Semaphore) -> Result:
+        """What the model says; what fails stands in the items. Raises AccessError."""
+        self._on_progress(Progress(work.uri, "ask"))
+        started_s = time.perf_counter()
+        answers = await self._answers(work.requests, task, session, room)
+        return read(work, answers, task, ask_s=time.perf_counter() - started_s)
 
     async def _answers(
         self, requests: Iterable[Request], task: Task, session: Session, room: asyncio.Semaphore
@@ -211,7 +219,8 @@ class Pipeline:
             return error
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Session]:
+    async def session(self) -> AsyncIterator[Session]:
+        """The captioner, entered once for all that is asked. Raises SettingsError where there is none."""
         captioner = self.chosen.captioner
         if captioner is None:
             raise SettingsError(CHOOSE)
@@ -221,7 +230,8 @@ class Pipeline:
             yield session
 
     @asynccontextmanager
-    async def _opened(self, uri: str) -> AsyncIterator[Media]:
+    async def opened(self, uri: str) -> AsyncIterator[Media]:
+        """A video, made readable by its source on a worker thread. Raises VidcapError."""
         stop = Stop()
 
         def on_bytes(done: int, total: int | None) -> None:
@@ -237,11 +247,11 @@ class Pipeline:
             await _outlasted(_submitted(self._waiting, resources.close))
 
     async def _decoded(self, function: Callable[..., T], media: Media, *args: Any) -> T:
-        def on_image(done: int, total: int) -> None:
-            self._on_progress(Progress(media.uri, "frames", done, total))
+        def on_step(step: Literal["look", "frames"], done: float, total: float) -> None:
+            self._on_progress(Progress(media.uri, step, done, total))
 
         stop = Stop()
-        job = function, media, self.chosen, *args, self._pool, stop, on_image
+        job = function, media, self.chosen, *args, self._pool, stop, on_step
         return await self._in_thread(self._decoding, *job, stop=stop)
 
     async def _in_thread(

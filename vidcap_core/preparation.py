@@ -18,7 +18,8 @@ from .errors import PluginError
 from .image_size import side_px
 from .isolation.pool import DecoderPool, Stop
 from .plugin import Plugin
-from .sampling import OnImage, Sampled, sample
+from .proposing import OnStep, unheard
+from .sampling import Sampled, sample
 from .tasks import Task
 from .types import Media, Transcript, Want, Work
 from .version import __version__
@@ -87,11 +88,16 @@ def prepare_media(
     task: Task,
     pool: DecoderPool,
     stop: Stop,
-    on_image: OnImage = lambda done, total: None,
+    on_step: OnStep = unheard,
 ) -> Work:
     """Everything that `task` has to ask about an opened video. Raises VidcapError."""
     started_s = time.perf_counter()
-    sampled = sample(media, chosen, task, pool, stop, on_image)
+    sampled = sample(media, chosen, task, pool, stop, on_step)
+    return work_of(media, sampled, chosen, task, prepare_s=time.perf_counter() - started_s)
+
+
+def work_of(media: Media, sampled: Sampled, chosen: Chosen, task: Task, *, prepare_s: float) -> Work:
+    """Everything that `task` has to ask about what was taken of a video. Raises VidcapError."""
     composed = [compose(media, shown, sampled, chosen, task) for shown in sampled.shown]
     cut = dict.fromkeys(notice for _, cut in composed for notice in cut)
     return Work(
@@ -103,7 +109,7 @@ def prepare_media(
         spans=tuple((shown.start_s, shown.end_s) for shown in sampled.shown),
         coverage=sampled.coverage,
         made_by=_made_by(media, sampled, chosen, task),
-        prepare_s=time.perf_counter() - started_s,
+        prepare_s=prepare_s,
         notices=(*sampled.notices, *cut),
     )
 

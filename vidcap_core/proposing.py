@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice, pairwise
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from .blaming import blaming
 from .errors import PluginError, SettingsError
@@ -13,6 +13,11 @@ from .isolation.pool import Stop
 from .plugin import Sampler
 from .types import Pick, Segment
 from .video import Video
+from .watched import Watched
+
+OnStep: TypeAlias = Callable[[Literal["look", "frames"], float, float], None]
+"""Called with what is under way, and how much is done of how much: of the span in seconds while a sampler
+looks, of the frames while they are taken."""
 
 _MOST_PICKS = 100_000
 """What a sampler may propose; a sampler that proposes without end would fill the memory."""
@@ -20,12 +25,21 @@ _SLACK_S = 0.001
 """Sums of floats may end a little beside the edges."""
 
 
-def proposed(sampler: Sampler, video: Video, stop: Stop) -> list[Segment]:
+def unheard(step: Literal["look", "frames"], done: float, total: float) -> None:
+    """Nobody wants to know."""
+
+
+def proposed(sampler: Sampler, video: Video, stop: Stop, on_step: OnStep = unheard) -> list[Segment]:
     """All segments of a sampler, checked. Raises PluginError, and SettingsError for too many picks."""
+
+    def on_look(time_s: float) -> None:
+        stop.check()
+        on_step("look", time_s - video.start_s, video.duration_s)
+
     segments: list[Segment] = []
     count, end_s = 0, video.start_s
     with blaming(sampler):
-        for segment in sampler.segments(video):
+        for segment in sampler.segments(Watched(video, on_look)):
             _check_segment(segment, sampler, end_s)
             end_s = segment.end_s
             # Python code cannot be stopped from outside, only between its steps.

@@ -29,7 +29,11 @@ KINDS: dict[str, type[Plugin]] = {
 }
 """Each kind by the name of its settings table; its hook is `vidcap_` and that name."""
 
-EXTRAS = {"sources": {"youtube": "youtube"}, "decoders": {"decord": "decord"}}
+EXTRAS = {
+    "sources": {"youtube": "youtube"},
+    "decoders": {"decord": "decord"},
+    "samplers": {"scene_change_psd": "scenedetect"},
+}
 """The extra of vidcap that brings a plugin, by kind and name."""
 _OWN = "vidcap_core.builtin"
 

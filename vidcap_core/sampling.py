@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,18 +17,16 @@ from .errors import SettingsError, SourceError
 from .fit import coverage, thin
 from .image_size import fitted, image_tokens, side_px
 from .isolation.pool import DecoderPool, Stop
-from .proposing import proposed
+from .plugin import Decoder
+from .proposing import OnStep, proposed, unheard
 from .scopes import Part, parts
 from .tasks import Task
 from .text import clock
 from .transcripts import transcript_of
-from .types import Coverage, Image, Limits, Media, Segment, Transcript
+from .types import Coverage, Image, Limits, Media, Pick, Segment, Transcript
 
 if TYPE_CHECKING:
     from .video import Video
-
-OnImage = Callable[[int, int], None]
-"""Called with the number of images made and the number there will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,12 @@ class Sampled:
     facts: dict[str, Any]
     transcript: Transcript | None
     notices: tuple[str, ...]
+    segments: tuple[Segment, ...]
+    """All that the sampler proposed, nothing left out yet."""
+    choosing_cpu_s: float
+    """CPU time of the sampler: in this process, all that runs in it meanwhile, and in the decoder's."""
+    taking_cpu_s: float
+    """The same of decoding and encoding the images."""
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -61,30 +66,24 @@ def sample(
     task: Task,
     pool: DecoderPool,
     stop: Stop,
-    on_image: OnImage = lambda done, total: None,
+    on_step: OnStep = unheard,
 ) -> Sampled:
     """Let the sampler choose, fit that to the budget and take the images. Raises VidcapError."""
-    if not isinstance(media.location, Path):
-        raise SourceError("vidcap reads files on this machine only, so far")
     limits = chosen.limits
     left_out: list[str] = []
-    with ExitStack() as opened:
-        # Only the opening: what a sampler or a callback raises is not the decoder's fault.
-        with blaming(chosen.decoder):
-            whole = opened.enter_context(pool.open(media.location, stop))
+    with video_of(media, chosen, pool, stop) as whole:
         with blaming(chosen.decoder):
             transcript = transcript_of(media, whole, chosen.settings, left_out.append)
         stop.check()  # what was left out because of it is no fault of the file
-        video = _window(whole, chosen)
-        segments = proposed(chosen.sampler, video, stop)
+        video = window(whole, chosen)
+        before_s = _cpu_s(whole)
+        segments = proposed(chosen.sampler, video, stop, on_step)
+        chosen_s = _cpu_s(whole)
         asked = _asked(segments, chosen, task, video)
         picks = [pick for part in asked for pick in part.picks]
-        made = video.images(picks, side_px(limits, video.width_px, video.height_px))
-        images = []
-        for image in blaming_each(made, chosen.decoder):
-            images.append(image)
-            on_image(len(images), len(picks))
-        facts = _facts(whole, video)
+        images = take(video, picks, side_px(limits, video.width_px, video.height_px), chosen.decoder, on_step)
+        taken_s = _cpu_s(whole)
+        facts = facts_of(whole, video)
     room_bytes = _room_bytes(limits, media, transcript)
     taken = iter(images)
     shown = [_within_body(part, list(islice(taken, len(part.picks))), limits, room_bytes) for part in asked]
@@ -93,7 +92,43 @@ def sample(
     covered = coverage([image.asked_s for image in kept], video.start_s, video.end_s, count)
     wanted = min(count, chosen.settings.max_frames)
     notices = *media.notices, *left_out, *_notices(kept, len(images), wanted, limits)
-    return Sampled(tuple(shown), covered, facts, transcript, notices)
+    return Sampled(
+        tuple(shown),
+        covered,
+        facts,
+        transcript,
+        notices,
+        tuple(segments),
+        choosing_cpu_s=chosen_s - before_s,
+        taking_cpu_s=taken_s - chosen_s,
+    )
+
+
+@contextmanager
+def video_of(media: Media, chosen: Chosen, pool: DecoderPool, stop: Stop) -> Iterator[Video]:
+    """Open a video with the decoder that is chosen. Raises VidcapError."""
+    if not isinstance(media.location, Path):
+        raise SourceError("vidcap reads files on this machine only, so far")
+    with ExitStack() as opened:
+        # Only the opening: what a sampler or a callback raises is not the decoder's fault.
+        with blaming(chosen.decoder):
+            whole = opened.enter_context(pool.open(media.location, stop))
+        yield whole
+
+
+def take(
+    video: Video, picks: Sequence[Pick], max_side_px: int, decoder: Decoder, on_step: OnStep
+) -> list[Image]:
+    """The images of picks. Raises VidcapError."""
+    images: list[Image] = []
+    for image in blaming_each(video.images(picks, max_side_px), decoder):
+        images.append(image)
+        on_step("frames", len(images), len(picks))
+    return images
+
+
+def _cpu_s(video: Video) -> float:
+    return time.process_time() + video.cpu_s
 
 
 def _asked(segments: Sequence[Segment], chosen: Chosen, task: Task, video: Video) -> list[Part]:
@@ -126,7 +161,8 @@ def _most_images(limits: Limits, video: Video) -> int | None:
     return min(limits.max_images or by_tokens, by_tokens)
 
 
-def _facts(whole: Video, shown: Video) -> dict[str, Any]:
+def facts_of(whole: Video, shown: Video) -> dict[str, Any]:
+    """What is known of a video, of which a part is shown."""
     return {
         "start_s": shown.start_s,
         "end_s": shown.end_s,
@@ -142,7 +178,10 @@ def _notices(kept: Sequence[Image], taken: int, wanted: int, limits: Limits) -> 
         yield f"{len(kept)} of {wanted} frames sent: a request may hold {limits.max_body_bytes:,} bytes"
     elif taken < wanted:
         yield f"{taken} of {wanted} frames sent: a request may hold {_hold(limits)}"
-    damaged = ", ".join(clock(image.time_s) for image in kept if image.damaged)
+    replaced = ", ".join(clock(image.asked_s) for image in kept if image.is_neighbour)
+    if replaced:
+        yield f"the video is damaged; a sound frame nearby stands in for those at: {replaced}"
+    damaged = ", ".join(clock(image.time_s) for image in kept if image.damaged and not image.is_neighbour)
     if damaged:
         yield f"the video is damaged; frames that may look wrong: {damaged}"
 
@@ -152,7 +191,8 @@ def _hold(limits: Limits) -> str:
     return ", ".join(f"{most:,} {what}" for most, what in named if most is not None)
 
 
-def _window(video: Video, chosen: Chosen) -> Video:
+def window(video: Video, chosen: Chosen) -> Video:
+    """The part that the settings ask for. Raises SettingsError where there is nothing of it."""
     start_s, end_s = chosen.settings.start_s, chosen.settings.end_s
     too_late = start_s is not None and start_s >= video.end_s
     too_early = end_s is not None and end_s <= video.start_s

@@ -9,10 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
+from . import registry
 from .errors import SettingsError
 from .plugin import NAME_PATTERN
 
-KINDS = ("source", "decoder", "sampler", "captioner")
+KINDS = tuple(kind.removesuffix("s") for kind in registry.KINDS)
 _LONGEST_NAME = 30
 
 
@@ -62,9 +63,7 @@ def _check(name: str, module: str, kind: str) -> None:
 
 
 def _check_is_new(module: str, kind: str) -> None:
-    from .registry import Registry
-
-    installed = Registry.load().kind(f"{kind}s").get(module)
+    installed = registry.Registry.load().kind(f"{kind}s").get(module)
     if installed:
         raise SettingsError(
             f"there is a {kind} {module!r} already, of {installed[0].origin}: take another name"

@@ -148,6 +148,9 @@ class Frame:
     pixels: NDArray[np.uint8]
     """uint8[height, width, 3], RGB, upright, square pixels."""
     damaged: bool = False
+    """Whether the frame that was asked for is."""
+    is_neighbour: bool = False
+    """Whether this is a sound one near it, in place of the damaged one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,9 @@ class Image:
     why: str = ""
     media_type: str = "image/jpeg"
     damaged: bool = False
+    """Whether the frame that was asked for is."""
+    is_neighbour: bool = False
+    """Whether this is a sound one near it, in place of the damaged one."""
 
     @property
     def sha256(self) -> str:

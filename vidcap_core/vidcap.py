@@ -7,27 +7,34 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
-from typing import Any, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
-from .chosen import DEFAULT_CAPTIONER, Chosen, Given, choose
+from .chosen import DEFAULT_CAPTIONER, Chosen, Given, built, choose, ready
 from .errors import SettingsError
+from .finding import Videos
 from .layers import merge
 from .pipeline import OnProgress, Pipeline
 from .plugin import Captioner, Decoder, Plugin, Sampler, Source
 from .portal import CLOSED, OWN_THREAD, Items, Portal
 from .registry import KINDS, Registry
 from .sampling import Sampled
+from .scene_list import Scenes
 from .settings import Settings
 from .task_choice import choose_task
 from .tasks import CAPTION, Task, asked
 from .types import Failure, Image, Media, Result, Work
 
+if TYPE_CHECKING:
+    from .comparing import Comparison
+
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 Uri: TypeAlias = str | os.PathLike[str]
 
+SCENES = "scene_change"
+"""The sampler that lists scenes where no other one is named."""
 _CUSTOM = "openai_compatible"
 
 
@@ -145,8 +152,8 @@ class Vidcap:
     async def _one(self, uri: Uri, task: Task) -> Result:
         """The result of one video. Raises VidcapError."""
         self._check_open()
-        outcome: str | Result | Failure = await self._pipeline.only(os.fspath(uri))
-        if isinstance(outcome, str):
+        outcome: Videos | Result | Failure = await self._pipeline.only(os.fspath(uri))
+        if isinstance(outcome, Videos):
             async with aclosing(self.arun(outcome, task, keep_images=True)) as outcomes:
                 outcome = await anext(outcomes)
         if isinstance(outcome, Failure):
@@ -162,7 +169,7 @@ class Vidcap:
         return choose_task(name, self.chosen.settings, prompt=prompt)
 
     def run(
-        self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION, *, keep_images: bool = False
+        self, uris: Iterable[Uri] | Uri | Videos, task: Task | str = CAPTION, *, keep_images: bool = False
     ) -> Items[Result | Failure]:
         """An outcome for every video, in order; folders and patterns stand for their videos.
 
@@ -172,13 +179,18 @@ class Vidcap:
         return Items(self._portal, self.arun(uris, task, keep_images=keep_images))
 
     def arun(
-        self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION, *, keep_images: bool = False
+        self, uris: Iterable[Uri] | Uri | Videos, task: Task | str = CAPTION, *, keep_images: bool = False
     ) -> AsyncGenerator[Result | Failure, None]:
         """An outcome for every video, in order; folders and patterns stand for their videos."""
         self._check_open()
+        outcomes = self._pipeline.run(self._videos(uris), self._task(task), keep_images=keep_images)
+        return self._held(outcomes)
+
+    def _videos(self, uris: Iterable[Uri] | Uri | Videos) -> Videos:
+        if isinstance(uris, Videos):
+            return uris
         many: Iterable[Uri] = [uris] if isinstance(uris, (str, os.PathLike)) else uris
-        named = (os.fspath(uri) for uri in many)
-        return self._held(self._pipeline.run(named, self._task(task), keep_images=keep_images))
+        return Videos((os.fspath(uri) for uri in many), self.chosen)
 
     def _task(self, task: Task | str) -> Task:
         return task if isinstance(task, Task) else self.task(task)
@@ -205,6 +217,61 @@ class Vidcap:
         """One video as its source and its decoder tell of it, with all that would be shown of it."""
         self._check_open()
         return self._portal.run(self._pipeline.sampled(os.fspath(uri)))
+
+    def scenes(self, uri: Uri, sampler: str | Sampler = SCENES, *, images: bool = False) -> Scenes:
+        """The scenes of one video: all segments of a sampler that finds them. Raises VidcapError.
+
+        No model is asked and no budget thins them. With `images`, one picture of each is taken.
+        """
+        return self._portal.run(self.ascenes(uri, sampler, images=images))
+
+    async def ascenes(self, uri: Uri, sampler: str | Sampler = SCENES, *, images: bool = False) -> Scenes:
+        """The scenes of one video, as `scenes` tells. Raises VidcapError."""
+        self._check_open()
+        line = self._pipeline.with_sampler(self._sampler(sampler))
+        return await line.scenes(os.fspath(uri), with_images=images)
+
+    def compare(
+        self, uri: Uri, samplers: Iterable[str | Sampler] | None = None, task: Task | str | None = None
+    ) -> Comparison:
+        """Samplers side by side on one video: frames, coverage, tokens, CPU time, and a page to look at.
+
+        Without `samplers`, all that are installed and need no options. With a `task` the model is
+        asked about the frames of each. A sampler that fails is a row with its error; VidcapError is
+        raised where the video cannot be read, and where a name is unknown.
+        """
+        return self._portal.run(self.acompare(uri, samplers, task))
+
+    async def acompare(
+        self, uri: Uri, samplers: Iterable[str | Sampler] | None = None, task: Task | str | None = None
+    ) -> Comparison:
+        """Samplers side by side on one video, as `compare` tells. Raises VidcapError."""
+        from .comparing import compare
+
+        self._check_open()
+        installed = ready(self.chosen.settings, self._registry, "samplers")
+        given = list(installed if samplers is None else samplers)
+        if not given:
+            raise SettingsError("there is no sampler to compare: name some")
+        named = [(one if isinstance(one, str) else one.name, self._sampler(one)) for one in given]
+        asked = None if task is None else self._task(task)
+        return await compare(self._pipeline, await self._only(uri), named, asked)
+
+    async def _only(self, uri: Uri) -> str:
+        found = await self._pipeline.only(os.fspath(uri))
+        if isinstance(found, Failure):
+            raise found.error
+        return str(next(found))
+
+    def _sampler(self, sampler: str | Sampler) -> Sampler:
+        if isinstance(sampler, str):
+            return cast("Sampler", built(self.chosen.settings, self._registry, "samplers", sampler))
+        _check_object("sampler", sampler)
+        return sampler
+
+    @property
+    def _registry(self) -> Registry:
+        return Registry.load(self.chosen.settings.plugins)
 
     def prepare(self, uri: Uri, task: Task | str = CAPTION) -> Work:
         """All that would be asked about one video; nothing is sent. Raises VidcapError."""

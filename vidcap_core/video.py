@@ -47,6 +47,8 @@ class Video(ABC):
     """Average frames per second; None where it is not known. For information: times are the truth."""
     codec: str
     has_audio: bool
+    cpu_s: float = 0.0
+    """CPU time that a process of its own has spent on it so far; 0 where it is read in this one."""
 
     @property
     def duration_s(self) -> float:
@@ -72,7 +74,11 @@ class Video(ABC):
     def scan(
         self, every_s: float = 0.0, width_px: int = 160, keyframes_only: bool = False
     ) -> Iterator[LumaFrame]:
-        """Small grey pictures in order of time, at least `every_s` apart, for samplers that look."""
+        """Small grey pictures in order of time, at least `every_s` apart, for samplers that look.
+
+        They are made to be cheap: levels may be a little off, and where `every_s` is more than the
+        time between two frames, a frame that is costly to get may be left out for the next one.
+        """
 
     @abstractmethod
     def packets(self) -> Iterator[Packet]:

@@ -12,7 +12,7 @@ import typer
 
 from . import options as given
 from .groups import Commands
-from .order import Order
+from .order import Order, SceneFormat
 
 app = typer.Typer(
     name="vidcap",
@@ -94,6 +94,37 @@ def frames(uris: given.Uris, out: given.Folder, **options: Any) -> None:
     """Write the frames that would be sent, as JPEGs."""
     order = Order(uris, out=out, **options)
     _end_with("framing", lambda module: module.run(order), debug=order.debug)
+
+
+@app.command()
+@given.taking(given.COMPARING)
+def compare(
+    uri: given.Uri,
+    samplers: given.Samplers = None,
+    says: given.Says = False,
+    out: given.Page = Path("compare.html"),
+    as_json: given.AsJson = False,
+    **options: Any,
+) -> None:
+    """Compare samplers side by side on one video."""
+    names = tuple(filter(None, map(str.strip, samplers.split(",")))) if samplers is not None else None
+    order = Order([uri], samplers=names, out=out, **options)
+    _end_with("comparing", lambda module: module.run(order, says=says, as_json=as_json), debug=order.debug)
+
+
+@app.command()
+@given.taking(given.SCENES)
+def scenes(
+    uris: given.Uris,
+    sampler: given.SceneSampler = "scene_change",
+    output_format: given.SceneFormatOption = SceneFormat.TEXT,
+    out: given.Out = None,
+    strip: given.Strip = None,
+    **options: Any,
+) -> None:
+    """List the scenes of videos: where each begins, and why."""
+    order = Order(uris, sampler=sampler, out=out, **options)
+    _end_with("scening", lambda module: module.run(order, output_format, strip), debug=order.debug)
 
 
 @app.command()

@@ -47,9 +47,18 @@ def _arguments(order: Order) -> dict[str, Any]:
 
 
 def _sampler_options(order: Order, settings: Settings, registry: Registry) -> dict[str, Any]:
-    """`--frames` and `--every` as options of the sampler that is chosen."""
-    name = settings.sampler
-    known = registry.find("samplers", settings.plugin_name("samplers", name)).model_fields
+    """`--frames` and `--every` as options of the sampler that is chosen, or of those to be compared."""
+    names = (settings.sampler,) if order.samplers is None else order.samplers
+    options: dict[str, Any] = {}
+    for name in names:
+        merge(options, _options_of(name, order, settings, registry))
+    return options
+
+
+def _options_of(name: str, order: Order, settings: Settings, registry: Registry) -> dict[str, Any]:
+    plugin_name = settings.plugin_name("samplers", name)
+    twins = registry.kind("samplers").get(plugin_name)  # which of them is meant is asked of who takes it
+    known = (twins[0].plugin if twins else registry.find("samplers", plugin_name)).model_fields
     options: dict[str, Any] = {}
     if order.frames is not None and "count" in known:
         options["count"] = order.frames

@@ -1,36 +1,35 @@
-"""What a shell completes: the names of plugins, nicknames and tasks."""
+"""What a shell completes: the names of plugins, nicknames, tasks and profiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 def complete(kind: str) -> Callable[[str], list[str]]:
-    """A completer of the names of a kind. Nothing is imported before somebody presses the key."""
+    """A completer of names: of a kind of plugins, of `tasks` or of `profiles`; of several, the last one.
+
+    Nothing is imported before somebody presses the key.
+    """
 
     def names(incomplete: str) -> list[str]:
         from ..errors import VidcapError
-        from ..registry import Registry
         from ..settings import Settings
 
+        before, comma, last = incomplete.rpartition(",")
         try:
             settings = Settings.load()
-            known = {*Registry.load(settings.plugins).kind(kind), *getattr(settings, kind)}
+            known = {*_built_in(kind, settings.plugins), *getattr(settings, kind)}
         except VidcapError:
             return []  # a shell has no place for an error
-        return sorted(name for name in known if name.startswith(incomplete))
+        return sorted(f"{before}{comma}{name}" for name in known if name.startswith(last))
 
     return names
 
 
-def tasks(incomplete: str) -> list[str]:
-    """The names of tasks."""
-    from ..errors import VidcapError
-    from ..settings import Settings
+def _built_in(kind: str, allowed: tuple[str, ...] | None) -> Iterable[str]:
+    from ..registry import KINDS, Registry
     from ..tasks import TASKS
 
-    try:
-        known = {*TASKS, *Settings.load().tasks}
-    except VidcapError:
-        return []
-    return sorted(name for name in known if name.startswith(incomplete))
+    if kind in KINDS:
+        return Registry.load(allowed).kind(kind)
+    return TASKS if kind == "tasks" else ()

@@ -26,10 +26,10 @@ from ..settings import PYPROJECT, Settings
 from ..types import Pick
 from ..writers import to_json
 from .choosing import load
-from .listing import masked, put, wrapped
+from .listing import key_of, masked, put, wrapped
 from .order import Order
 
-_PARTS = ("vidcap", "av", "numpy", "openai", "pluggy", "pydantic", "yt-dlp", "decord", "eva-decord")
+_PARTS = ("vidcap", "av", "numpy", "openai", "pluggy", "pydantic", "yt-dlp", "decord")
 _FORMATS = {
     "H.264": ("h264.mp4", "libx264"),
     "HEVC": ("hevc.mp4", "libx265"),
@@ -144,11 +144,8 @@ def _locked() -> bool:
 
 
 def _keys(settings: Settings) -> dict[str, dict[str, Any]]:
-    keys = {}
-    for name, table in sorted(settings.captioners.items()):
-        if variable := str(table.get("api_key_env") or ""):
-            keys[name] = {"variable": variable, "set": bool(os.environ.get(variable, "").strip())}
-    return keys
+    tables = sorted(settings.captioners.items())
+    return {name: key for name, table in tables if (key := key_of(table))}
 
 
 def _captioner(settings: Settings, registry: Registry, problems: list[VidcapError]) -> dict[str, Any]:

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..chosen import Chosen, choose
 from ..contact_sheet import contact_sheet
 from ..errors import SettingsError, VidcapError
+from ..finding import Videos
 from ..sampling import Sampled
 from ..text import one_line
 from ..types import Image, Media
 from ..version import __version__
 from ..vidcap import Vidcap
 from ..writers import to_json, to_plain
-from .captioning import Tally, _is_plain
 from .choosing import load
+from .files import Names, write_whole
 from .order import Order
+from .tally import Tally
 from .terminal import Display, tell
 
 _LIST, _SHEET = "frames.json", "contact-sheet.jpg"
 _FRAME = re.compile(r"frame-\d{3,}-(\d+h)?\d+m\d\d\.\d\ds\.jpg")
-_UNSAFE = re.compile(r"[^\w.-]+")
-_LONGEST_STEM = 100
 
 
 def run(order: Order) -> int:
@@ -36,14 +34,15 @@ def run(order: Order) -> int:
     out = order.out or Path()
     settings, registry = load(order)
     chosen = choose(settings, registry, asks=False)
-    single = len(order.uris) == 1 and _is_plain(chosen, order.uris[0])
+    videos = Videos(order.uris, chosen)
+    single = len(order.uris) == 1 and videos.begins_with(order.uris[0])
     folders = _Folders(out, single=single)
     tally = Tally(quiet=order.quiet)
     tally.note(*chosen.notices)
     display = Display(quiet=order.quiet)
     written = frames = 0
     with Vidcap.of(chosen, display) as vidcap, display.shown():
-        for uri in _expanded(chosen, order.uris, tally):
+        for uri in tally.among(videos):
             try:
                 folder = folders.claim(uri)
                 media, sampled = vidcap.sampled(uri)
@@ -61,27 +60,19 @@ def run(order: Order) -> int:
     return tally.exit_code
 
 
-def _expanded(chosen: Chosen, uris: list[str], tally: Tally) -> Iterator[str]:
-    for uri in uris:
-        try:
-            yield from chosen.source(uri).expand(uri)
-        except VidcapError as error:
-            tally.fail(uri, error)
-
-
 class _Folders:
     """The folder of each video: DIR itself for a single one, else one below it."""
 
     def __init__(self, out: Path, *, single: bool) -> None:
         self._out = out
         self._single = single
-        self._names: set[str] = set()
+        self._names = Names()
         if out.exists() and not out.is_dir():
             raise SettingsError(f"--out {out} is a file: name a folder")
 
     def claim(self, uri: str) -> Path:
         """Make the folder of a video. Raises SettingsError where it holds what is not vidcap's."""
-        folder = self._out if self._single else self._out / self._new_name(uri)
+        folder = self._out if self._single else self._out / self._names.new(uri)
         if folder.is_dir() and any(folder.iterdir()) and _former(folder) is None:
             raise SettingsError(
                 f"{folder} is not empty, and no {_LIST} of vidcap is in it: name a new or an empty folder;"
@@ -89,16 +80,6 @@ class _Folders:
             )
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-    def _new_name(self, uri: str) -> str:
-        stem = _UNSAFE.sub("_", Path(uri).stem).lstrip(".").encode()[:_LONGEST_STEM].decode(errors="ignore")
-        name = stem = stem or "video"
-        number = 1
-        while name.lower() in self._names:
-            number += 1
-            name = f"{stem}-{number}"
-        self._names.add(name.lower())
-        return name
 
 
 def _former(folder: Path) -> set[str] | None:
@@ -118,11 +99,11 @@ def _write(folder: Path, media: Media, sampled: Sampled, chosen: Chosen) -> None
     digits = max(3, len(str(len(images))))
     named = {f"frame-{n:0{digits}}-{_file_time(i.time_s)}.jpg": i for n, i in enumerate(images, 1)}
     for name, image in named.items():
-        _write_whole(folder / name, image.data)
+        write_whole(folder / name, image.data)
     title = media.title or Path(media.uri).name or media.uri
-    _write_whole(folder / _SHEET, contact_sheet(title, sampled.facts, images))
+    write_whole(folder / _SHEET, contact_sheet(title, sampled.facts, images))
     # Last: what it lists is there.
-    _write_whole(folder / _LIST, f"{to_json(_listed(media, sampled, chosen, named))}\n".encode())
+    write_whole(folder / _LIST, f"{to_json(_listed(media, sampled, chosen, named))}\n".encode())
     for name in former - named.keys():
         (folder / name).unlink(missing_ok=True)
 
@@ -149,13 +130,3 @@ def _file_time(time_s: float) -> str:
     minutes, rest = divmod(round(max(time_s, 0) * 100), 6000)
     hours, minutes = divmod(minutes, 60)
     return (f"{hours}h{minutes:02}m" if hours else f"{minutes}m") + f"{rest / 100:05.2f}s"
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

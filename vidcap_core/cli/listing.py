@@ -97,9 +97,13 @@ def _listed(kind: str, settings: Settings, registry: Registry) -> list[dict[str,
 
 
 def _nickname(name: str, table: Mapping[str, Any], chosen: str | None) -> dict[str, Any]:
+    return {"name": name, "chosen": name == chosen, "use": str(table["use"]), "key": key_of(table)}
+
+
+def key_of(table: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The variable that a nickname's key stands in, and whether it is set; None where it needs none."""
     variable = str(table.get("api_key_env") or "")
-    key = {"variable": variable, "set": bool(os.environ.get(variable))} if variable else None
-    return {"name": name, "chosen": name == chosen, "use": str(table["use"]), "key": key}
+    return {"variable": variable, "set": bool(os.environ.get(variable, "").strip())} if variable else None
 
 
 def _chosen(kind: str, settings: Settings) -> str | None:

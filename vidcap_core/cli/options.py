@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from ..text import seconds
-from .completion import complete, tasks
-from .order import Format, Order
+from .completion import complete
+from .order import Format, Order, SceneFormat
 
 
 def _seconds(text: str) -> float:
@@ -27,7 +27,9 @@ _HELP_TIME = "Look from this time on: 90, 1:30."
 Uris = Annotated[list[str], typer.Argument(metavar="URI...", help="Files, folders, patterns or addresses.")]
 TaskName = Annotated[
     str,
-    typer.Argument(metavar="TASK", help="caption, describe, ask, or one of yours.", autocompletion=tasks),
+    typer.Argument(
+        metavar="TASK", help="caption, describe, ask, or one of yours.", autocompletion=complete("tasks")
+    ),
 ]
 Question = Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask, in quotation marks.")]
 Prompt = Annotated[str | None, typer.Option(metavar="TEXT|@FILE", help="Ask this instead.")]
@@ -46,6 +48,28 @@ Sampler = Annotated[
     str | None,
     typer.Option(help="Sampler: fixed_interval, uniform, …", autocompletion=complete("samplers")),
 ]
+Samplers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="The samplers to compare: uniform,scene_change. [default: all that need no options]",
+        autocompletion=complete("samplers"),
+    ),
+]
+SceneSampler = Annotated[
+    str,
+    typer.Option(
+        "--sampler", help="The sampler whose segments are scenes.", autocompletion=complete("samplers")
+    ),
+]
+SceneFormatOption = Annotated[SceneFormat, typer.Option("--format", help="How to list them.")]
+Strip = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Draw a picture of every scene; for many videos name a folder."),
+]
+Says = Annotated[bool, typer.Option("--caption", help="Ask the model too, about the frames of each.")]
+Page = Annotated[Path, typer.Option("--out", metavar="FILE", help="The page to write.")]
+Uri = Annotated[str, typer.Argument(metavar="URI", help="A file or an address.")]
 Frames = Annotated[int | None, typer.Option(min=1, help="Frames to send, at most.")]
 Every = Annotated[float | None, typer.Option("--every", help="Seconds between frames (fixed_interval).")]
 Start = Annotated[float | None, typer.Option("--from", metavar="TIME", parser=_seconds, help=_HELP_TIME)]
@@ -66,7 +90,10 @@ Transcript = Annotated[
 Language = Annotated[
     str | None, typer.Option(metavar="CODES", help="Languages wanted of a transcript, the best first: en,de.")
 ]
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="A profile of the settings.")]
+Profile = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="A profile of the settings.", autocompletion=complete("profiles")),
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any setting: samplers.uniform.count=5."),
@@ -108,6 +135,12 @@ ASKING: dict[str, Any] = {**_CHOICES, **_ANSWERS, **_ALWAYS}
 """The options of a question about videos, by the field of an Order that each one fills."""
 CHOOSING: dict[str, Any] = {**_CHOICES, **_ALWAYS}
 """Those that say what a run is made of."""
+COMPARING = {name: one for name, one in CHOOSING.items() if name not in ("sampler", "every_s")}
+"""Those that are alike for all samplers."""
+SCENES: dict[str, Any] = {
+    name: _CHOICES[name] for name in ("start_s", "end_s", "decoder", "source")
+} | _ALWAYS
+"""Those of a command that asks no model."""
 
 
 def taking(options: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -17,6 +17,14 @@ class Format(enum.StrEnum):
     VTT = "vtt"
 
 
+class SceneFormat(enum.StrEnum):
+    """How scenes are listed."""
+
+    TEXT = "text"
+    CSV = "csv"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the command line asks for."""
@@ -29,6 +37,8 @@ class Order:
     model: str | None = None
     base_url: str | None = None
     sampler: str | None = None
+    samplers: tuple[str, ...] | None = None
+    """Those to compare; none named: all."""
     frames: int | None = None
     every_s: float | None = None
     start_s: float | None = None

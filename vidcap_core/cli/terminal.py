@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..text import for_terminal, one_line
+from ..text import clock, for_terminal, one_line
 
 if TYPE_CHECKING:
     from ..pipeline import Progress
@@ -63,6 +63,7 @@ class Display:
         step = {
             "open": "opening",
             "fetch": f"fetched {progress.done / 1e6:.1f} MB",
+            "look": f"looking, {clock(round(progress.done))} of {clock(round(progress.total))}",
             "frames": "taking frames",
             "ask": "asking the model",
         }[progress.step]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field, PositiveInt
+
 from ..plugin import Decoder
 
 
@@ -11,6 +13,11 @@ class PyAVDecoder(Decoder):
     """FFmpeg through PyAV: frame-exact, and cheap where a keyframe lies within the tolerance."""
 
     name = "pyav"
+    workers: PositiveInt = Field(
+        default=1,
+        description="Decoders that take the frames of one video side by side: as many cores are used, and"
+        " as many times the memory. Not for many videos at once, which have a process each.",
+    )
     opener: ClassVar[str] = "vidcap_core.decoders.pyav_video:open_video"
     imports: ClassVar[tuple[str, ...]] = (
         "vidcap_core.decoders.pyav_video",

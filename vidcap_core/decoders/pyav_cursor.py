@@ -2,74 +2,65 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import av
 import av.error
-from av import Packet, VideoFrame
-from av.container import InputContainer
-from av.stream import Discard, Disposition
+from av import Packet
 from av.video.stream import VideoStream
 
 from ..errors import DecodeError
-from ..video import SeekableFile
+from .pyav_damage import Damage, Decoded
+from .pyav_file import MAX_PIXELS, SharedFile, best_video, open_container
+from .pyav_table import SampleTable, sample_table
+from .pyav_timeline import REORDER_DEPTH, Timeline, is_shown
 
 if TYPE_CHECKING:
     _Packet = Packet[VideoStream]
 
-av.logging.set_level(av.logging.PANIC)
-
-_MAX_PIXELS = 8192 * 4608
-"""Above 8K. A picture that claims more is refused before memory is taken for it."""
-
-# FFmpeg opens nothing by itself: no playlist, no concat script, no image sequence, no device. With
-# its defaults a file can make it read other files and reach other hosts.
-_OPTIONS = {
-    "format_whitelist": "mov,matroska,webm,mpegts,mpeg,avi,flv,ogg,asf,gif,mp3,wav,flac,aac",
-    "protocol_whitelist": "file",
-    # For the streams: some are decoded already to learn what they are.
-    "max_pixels": str(_MAX_PIXELS),
-}
-_READ_BYTES = 1 << 17
-_REORDER_DEPTH = 17
-"""H.264 and HEVC reorder 16 frames at most: the next frame in time is this near in the file."""
 _SKIPS_NONREF = frozenset({"h264"})
 """Codecs whose frames stay right where unreferenced ones are skipped. AV1's do not."""
 _TAIL_S = 2.0
 _MAX_TICKS = 1 << 62
 """FFmpeg counts in 64 bits; what a header claims may lie beyond."""
-_MANIFESTS = {
-    b"#extm3u": "an HLS playlist",
-    b"ffconcat": "an ffconcat script",
-    b"<?xml": "an XML document, a DASH manifest perhaps",
-    b"<mpd": "a DASH manifest",
-    b"<!doctype html": "a web page",
-    b"<html": "a web page",
-}
 
 
 class Cursor:
-    """An open container with its best video stream. Not for two iterators at once."""
+    """An open container with its best video stream. Not for two iterators at once.
 
-    def __init__(self, file: SeekableFile) -> None:
+    `looking`: its pictures are not to be shown. They come without the codec's last step, which
+    smooths the edges of blocks: a fifth less work, and some levels off in flat places.
+    """
+
+    def __init__(self, file: SharedFile, *, looking: bool = False) -> None:
         self._file = file
+        self.known: SampleTable | None = None
+        """What `table` gave, where somebody has asked for it: it costs more than a few seeks."""
+        self._codec_options = {"max_pixels": str(MAX_PIXELS)}
+        self._packets: Iterator[_Packet] = iter(())
+        if looking:
+            self._codec_options["skip_loop_filter"] = "all"
         self._open()
 
     def _open(self) -> None:
-        self.container = _open(_Place(self._file))
-        self.stream = _best_video(self.container)
+        self.container = open_container(self._file.place())
+        self.stream = best_video(self.container)
         self._context = self.stream.codec_context
-        self._context.options = {"max_pixels": str(_MAX_PIXELS)}
+        self._context.options = self._codec_options
         # More threads buy wall time with CPU time: a batch would pay for nothing.
         self._context.thread_count = 1
         self._time_base = self.stream.time_base or Fraction(1, av.time_base)
         self._begin()
+        if self._context.pix_fmt == "yuv444p" and (packet := next(self._packets, None)):
+            # x264 says its version in the first packet only. Without it, what old ones wrote is green.
+            self._decode(packet)
+            self._context.flush_buffers()
+            self._packets = chain([packet], self._packets)
 
     @property
     def sample_aspect_ratio(self) -> float:
@@ -91,7 +82,7 @@ class Cursor:
 
     def span(self) -> tuple[float, float]:
         """(start, end) in seconds by the packets: headers claim 40 hours of a file of one second."""
-        first, back = self._first_ticks(), self._ticks(_TAIL_S + _REORDER_DEPTH * (self._frame_s or 1.0))
+        first, back = self._first_ticks(), self._ticks(_TAIL_S + REORDER_DEPTH * (self.frame_s or 1.0))
         tail = first + self._ticks((self.container.duration or 0) / av.time_base) - back
         end = self._last_ticks_from(tail) if tail > first else None
         if end is not None and end - tail < back / 2:
@@ -106,24 +97,41 @@ class Cursor:
         return self.seconds(first), self.seconds(end)
 
     @property
-    def _frame_s(self) -> float:
+    def frame_s(self) -> float:
+        """How long a frame lasts on average; 0.0 where that is not known."""
         return float(1 / self.stream.average_rate) if self.stream.average_rate else 0.0
 
     def _first_ticks(self) -> int:
         if self.stream.start_time is not None:
             return self.stream.start_time
         self._jump_to_start()
-        times = [p.pts for p in islice(self._packets, _REORDER_DEPTH) if _is_shown(p)]
+        times = [p.pts for p in islice(self._packets, REORDER_DEPTH) if is_shown(p)]
         return min((pts for pts in times if pts is not None), default=0)
 
     def _last_ticks_from(self, ticks: int) -> int | None:
         if not self._jump(ticks, any_frame=True):
             self._jump_to_start()
         # MPEG-TS does not say how long a frame lasts.
-        usual = self._ticks(self._frame_s)
+        usual = self._ticks(self.frame_s)
         return max(
             (p.pts + (p.duration or usual) for p in self.shown_packets() if p.pts is not None), default=None
         )
+
+    def table(self) -> SampleTable | None:
+        """Every packet of the file from its index; None where there is none or it may not be true."""
+        found = sample_table(self._file.place(), self.stream)
+        if found is None:
+            return None
+        self._jump_to_start()
+        head = list(islice(self._packets, REORDER_DEPTH))
+        if not head or head[0].pts is None:
+            return None
+        found = found.shifted(head[0].pts - int(found.pts[0]))
+        if not self._jump(int(found.pts[-REORDER_DEPTH:].min()), any_frame=True):
+            return None
+        tail = list(islice(self._packets, 8 * REORDER_DEPTH))
+        is_true = tail and found.lists(head, 0) and found.lists(tail, len(found) - len(tail))
+        return found if is_true else None
 
     # Positions
 
@@ -143,7 +151,7 @@ class Cursor:
             self._open()
 
     def _begin(self) -> None:
-        self.damaged = False
+        self._damage = Damage()
         self._context.skip_frame = "DEFAULT"
         self._packets = self._demux()
 
@@ -174,6 +182,12 @@ class Cursor:
             raise DecodeError("the video stream holds no keyframe; is the file complete?")
         return self.seconds(pts)
 
+    def keyframe_before(self, time_s: float) -> float:
+        """Where `seek` would go. Where the table is known it is read there, and nothing moves."""
+        if self.known is None:
+            return self.seek(time_s)
+        return self.seconds(self.known.keyframe_before(self._ticks(time_s)))
+
     def _stand_on_keyframe(self) -> int | None:
         for packet in self._packets:
             if packet.is_keyframe and packet.pts is not None:
@@ -183,59 +197,88 @@ class Cursor:
 
     def shown_packets(self) -> Iterator[_Packet]:
         """The packets from where `seek` stands whose frames are shown, in order of decoding."""
-        return (packet for packet in self._packets if packet.pts is not None and _is_shown(packet))
+        return (packet for packet in self._packets if packet.pts is not None and is_shown(packet))
 
     # Pictures
 
-    def keyframe(self) -> VideoFrame | None:
-        """The keyframe that `seek` stands on: one packet and a flush."""
-        return next(iter(self._by_itself(next(self._packets, None))), None)
+    def keyframe(self, time_s: float) -> Decoded | None:
+        """The keyframe of a time that `seek` gave: one packet and a flush."""
+        packet = self._packet_at(self._ticks(time_s))
+        return next(iter(self._by_itself(packet)), None) if packet else None
 
-    def _by_itself(self, packet: _Packet | None) -> list[VideoFrame]:
+    def _packet_at(self, pts: int) -> _Packet | None:
+        self.seek(self.seconds(pts))
+        # Where there are edit lists, mp4's reader lands a keyframe early.
+        return next((packet for packet in self._packets if packet.pts == pts), None)
+
+    def _by_itself(self, packet: _Packet | None) -> list[Decoded]:
         return [*self._decode(packet), *self._decode(None)][:1]
 
-    def frames(self) -> Iterator[VideoFrame]:
-        """Every frame from where `seek` stands, in order of time."""
+    def frames(self, *, leave_out: bool = False) -> Iterator[Decoded]:
+        """The frames from where `seek` stands, in order of time.
+
+        `leave_out`: without those that no other frame is made from, where the codec is proven for it.
+        """
+        if leave_out and self._may_skip:
+            self._context.skip_frame = "NONREF"
         for packet in self._packets:
             yield from self._decode(packet)
         yield from self._decode(None)
 
-    def keyframes(self) -> Iterator[VideoFrame]:
-        """Every keyframe from where `seek` stands; the others are not decoded."""
+    def keyframes(self, until_s: float) -> Iterator[Decoded]:
+        """Every keyframe from where `seek` stands up to a time; the others are not decoded."""
         # `skip_frame` would leave it to the decoder, and those of VP9 and AV1 give every frame.
-        for packet in self.shown_packets():
-            if packet.is_keyframe:
-                yield from self._by_itself(packet)
-                self._context.flush_buffers()
+        for packet in self._keyframe_packets(self._ticks(until_s)):
+            yield from self._by_itself(packet)
+            self._context.flush_buffers()
+            self._damage = Damage()
 
-    def on_screen(self, times_s: Sequence[float]) -> Iterator[VideoFrame]:
-        """The frame on screen at each of some ascending times; fewer where nothing decodes."""
+    def _keyframe_packets(self, until: int) -> Iterator[_Packet]:
+        if self.known is None:
+            for packet in self.shown_packets():
+                if packet.is_keyframe:
+                    yield packet
+                elif packet.pts is not None and packet.pts > until:
+                    return
+            return
+        begin = self._stand_on_keyframe()
+        for pts in self.known.keyframes:
+            if begin is not None and begin <= pts <= until:
+                # Only they are read of the file.
+                packet_there = self._packet_at(pts)
+                if packet_there and is_shown(packet_there):
+                    yield packet_there
+
+    def on_screen(self, times_s: Sequence[float]) -> Iterator[tuple[Decoded, Decoded | None]]:
+        """The frame on screen at each of some ascending times; fewer where nothing decodes.
+
+        Beside each stands the last one that was sound on the way to it.
+        """
         self.seek(times_s[0])
         # Before the first frame the first one is shown.
         asked = deque(max(self._ticks(time_s), self._first_ticks()) for time_s in times_s)
-        timeline = _Timeline(self._packets)
-        shown: VideoFrame | None = None
+        timeline = Timeline(self._packets)
+        shown: Decoded | None = None
+        sound: Decoded | None = None
         for frame in self._frames_for(asked, timeline):
-            pts = _pts(frame)
-            while asked and pts > asked[0]:
-                yield shown or frame
+            while asked and frame.pts > asked[0]:
+                yield shown or frame, sound
                 asked.popleft()
-            shown = frame
-            while asked and timeline.shows(pts, asked[0]):
-                yield frame
+            shown, sound = frame, frame if frame.is_surely_sound else sound
+            while asked and timeline.shows(frame.pts, asked[0]):
+                yield frame, sound
                 asked.popleft()
             if not asked:
                 return
         if shown is not None:
-            yield from [shown] * len(asked)
+            yield from [(shown, sound)] * len(asked)
 
-    def _frames_for(self, asked: deque[int], timeline: _Timeline) -> Iterator[VideoFrame]:
+    def _frames_for(self, asked: deque[int], timeline: Timeline) -> Iterator[Decoded]:
         """Frames in order of time up to the last asked one; of the others, as few as will do."""
-        may_skip = self._context.codec.canonical_name in _SKIPS_NONREF
         last, reached = asked[-1], False
         for packet in timeline:
             wanted = timeline.wants(packet, asked)
-            if may_skip:
+            if self._may_skip:
                 self._context.skip_frame = "DEFAULT" if wanted else "NONREF"
             yield from self._decode(packet)
             reached = reached or (packet.pts is not None and timeline.shows(packet.pts, last))
@@ -244,111 +287,18 @@ class Cursor:
                 break
         yield from self._decode(None)
 
-    def _decode(self, packet: _Packet | None) -> list[VideoFrame]:
+    @property
+    def _may_skip(self) -> bool:
+        return self._context.codec.canonical_name in _SKIPS_NONREF
+
+    def _decode(self, packet: _Packet | None) -> list[Decoded]:
         try:
-            return [frame for frame in self._context.decode(packet) if frame.pts is not None]
+            frames = self._context.decode(packet)
         except av.error.FFmpegError as error:
             if not self._context.is_open:
                 raise DecodeError(
                     f"FFmpeg refuses this {self._context.name} stream: its size, perhaps"
                 ) from error
-            self.damaged = True
+            self._damage.lost(packet)
             return []
-
-
-class _Timeline:
-    """Packets with a look ahead, so that it is known which frame is on screen when."""
-
-    def __init__(self, packets: Iterator[_Packet]) -> None:
-        self._packets = packets
-        self._times: list[int] = []
-        self._complete = True
-        self.ahead: deque[_Packet] = deque()
-
-    def __iter__(self) -> Iterator[_Packet]:
-        for packet in self._packets:
-            self._learn(packet)
-            self.ahead.append(packet)
-            if len(self.ahead) > _REORDER_DEPTH:
-                yield self.ahead.popleft()
-        while self.ahead:
-            yield self.ahead.popleft()
-
-    def _learn(self, packet: _Packet) -> None:
-        if packet.pts is None:
-            self._complete = False
-        elif _is_shown(packet):
-            bisect.insort(self._times, packet.pts)
-
-    def shows(self, pts: int, ticks: int) -> bool:
-        """Whether the frame at `pts` is surely the one on screen at `ticks`."""
-        after = bisect.bisect_right(self._times, pts)
-        is_last = after == len(self._times) or self._times[after] > ticks
-        return self._complete and pts <= ticks and is_last
-
-    def wants(self, packet: _Packet, asked: Iterable[int]) -> bool:
-        """Whether a packet may hold a frame that is on screen at one of the times."""
-        if packet.pts is None or not self._complete:
-            return True
-        return any(self.shows(packet.pts, ticks) for ticks in asked)
-
-
-class _Place:
-    """A place of its own in a file that others read as well: FFmpeg goes on where it read last."""
-
-    def __init__(self, file: SeekableFile) -> None:
-        self._file = file
-        self._offset = 0
-
-    def read(self, size: int = -1, /) -> bytes:
-        self._file.seek(self._offset)
-        data = self._file.read(size)
-        self._offset += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        self._offset = offset + (0, self._offset, self._file.size_bytes)[whence]
-        return self._offset
-
-    def tell(self) -> int:
-        return self._offset
-
-
-def _open(file: _Place) -> InputContainer:
-    head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if not head:
-        raise DecodeError("this file is empty")
-    for magic, name in _MANIFESTS.items():
-        if head.startswith(magic):
-            raise DecodeError(f"this is {name}, not a video; give the video itself")
-    file.seek(0)
-    try:
-        container = av.open(file, "r", metadata_errors="replace", options=_OPTIONS, buffer_size=_READ_BYTES)
-    except (av.error.FFmpegError, UnicodeDecodeError) as error:
-        raise DecodeError("this file is no video that vidcap can read, or a damaged one") from error
-    assert isinstance(container, InputContainer)  # noqa: S101 - mode "r" opens no other
-    return container
-
-
-def _best_video(container: InputContainer) -> VideoStream:
-    stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
-        what = "only audio" if container.streams.audio else "no video stream"
-        raise DecodeError(f"this file holds {what}: there is no picture to caption")
-    if stream.codec_context is None:  # PyAV's types do not know of this
-        raise DecodeError("this video's codec is one that FFmpeg cannot decode")
-    for other in container.streams:
-        if other.index != stream.index:
-            # Or every seek costs a stray read of the audio beside it.
-            other.discard = Discard.all
-    return stream
-
-
-def _is_shown(packet: _Packet) -> bool:
-    """False for what an edit list cuts away: it is decoded for others, never shown."""
-    return not packet.is_discard
-
-
-def _pts(frame: VideoFrame) -> int:
-    assert frame.pts is not None  # noqa: S101 - `_decode` keeps only such
-    return frame.pts
+        return [Decoded(f, f.pts, self._damage.reaches(f, f.pts)) for f in frames if f.pts is not None]

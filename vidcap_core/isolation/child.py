@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,8 @@ from ..video import Video
 from . import sandbox, wire
 
 _MAX_CALL_BYTES = 1 << 24
+_PATIENCE_S = 0.1
+"""A reply is not kept back for longer, so that a slow video is not taken for one that hangs."""
 
 _Reply = tuple[dict[str, Any], bytes]
 _Replies = Generator[_Reply, None, None]
@@ -149,6 +152,7 @@ def _images(images: Iterator[Image]) -> _Replies:
                 "height_px": image.height_px,
                 "media_type": image.media_type,
                 "damaged": image.damaged,
+                "is_neighbour": image.is_neighbour,
             },
             image.data,
         )
@@ -156,14 +160,40 @@ def _images(images: Iterator[Image]) -> _Replies:
 
 def _frames(frames: Iterator[Frame]) -> _Replies:
     for frame in frames:
-        head = {"time_s": frame.time_s, "shape": frame.pixels.shape, "damaged": frame.damaged}
+        head = {
+            "time_s": frame.time_s,
+            "shape": frame.pixels.shape,
+            "damaged": frame.damaged,
+            "is_neighbour": frame.is_neighbour,
+        }
         yield head, frame.pixels.tobytes()
 
 
 def _luma_frames(frames: Iterator[LumaFrame]) -> _Replies:
+    for batch in _batches(frames):
+        head = {
+            "times_s": [frame.time_s for frame in batch],
+            "damaged": [frame.damaged for frame in batch],
+            "shape": batch[0].luma.shape,
+        }
+        yield head, b"".join(frame.luma.tobytes() for frame in batch)
+
+
+def _batches(frames: Iterator[LumaFrame]) -> Iterator[list[LumaFrame]]:
+    """Frames of one shape: as many as a reply holds, and no more than come quickly."""
+    batch: list[LumaFrame] = []
+    begun_s = time.monotonic()
     for frame in frames:
-        head = {"time_s": frame.time_s, "shape": frame.luma.shape, "damaged": frame.damaged}
-        yield head, frame.luma.tobytes()
+        if batch and frame.luma.shape != batch[0].luma.shape:
+            yield batch
+            batch = []
+        batch.append(frame)
+        is_full = (len(batch) + 1) * frame.luma.nbytes > wire.LUMA_BYTES_A_REPLY
+        if is_full or time.monotonic() - begun_s > _PATIENCE_S:
+            yield batch
+            batch, begun_s = [], time.monotonic()
+    if batch:
+        yield batch
 
 
 def _packets(packets: Iterator[Packet]) -> _Replies:
@@ -197,7 +227,11 @@ def _serve(server: Server, calls: BinaryIO, replies: BinaryIO) -> None:
             _check_sendable(head, body)
         except Exception as error:  # noqa: BLE001 - whatever a decoder raises is told to the parent
             head, body = _error(error), b""
-        wire.send(replies, head, body)
+        _send(replies, head, body)
+
+
+def _send(replies: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
+    wire.send(replies, head | {"cpu_s": time.process_time()}, body)
 
 
 def _check_sendable(head: dict[str, Any], body: bytes) -> None:
@@ -240,7 +274,7 @@ def main() -> None:
         module, _, function = setup["opener"].partition(":")
         opener = getattr(importlib.import_module(module), function)
     except Exception as error:  # noqa: BLE001 - the parent tells it as a plugin's error
-        wire.send(replies, _error(error))
+        _send(replies, _error(error))
         return
     gc.freeze()
     gc.enable()
@@ -250,7 +284,7 @@ def main() -> None:
     locked = sandbox.give_up_access(may_read_files=setup["needs_path"] or descriptors is None)
     if sys.platform != "win32":
         sandbox.die_with_parent()
-    wire.send(replies, {"locked": locked})
+    _send(replies, {"locked": locked})
     _serve(Server(opener, setup["options"], descriptors), calls, replies)
 
 

@@ -59,6 +59,8 @@ class Child:
         too, at any moment and in any thread, in the middle of a call even."""
         self.deadline_s = math.inf
         """When `overdue` is true, on the monotonic clock."""
+        self.cpu_s = 0.0
+        """CPU time so far, as the process tells it with each reply."""
         self._timeout_s = timeout_s
         self._decoder = decoder
         self._why_killed = ""
@@ -148,11 +150,13 @@ class Child:
         self.deadline_s = time.monotonic() + self._timeout_s
         try:
             wire.send(self._process.stdin, head)  # type: ignore[arg-type]  # it is a pipe
-            return wire.receive(self._process.stdout, _MAX_BODY_BYTES)  # type: ignore[arg-type]
+            reply, body = wire.receive(self._process.stdout, _MAX_BODY_BYTES)  # type: ignore[arg-type]
         except (wire.WireError, OSError) as error:
             self._fail(error)
         finally:
             self.deadline_s = math.inf
+        self.cpu_s = _time({"cpu_s": self.cpu_s} | reply, "cpu_s")
+        return reply, body
 
     def _raise(self, reply: dict[str, Any]) -> NoReturn:
         _log.debug("decoder's process: %s", reply.get("traceback"))
@@ -246,6 +250,11 @@ class ChildVideo(Video):
         if self.end_s < self.start_s:
             raise DecodeError("the decoder says that the video ends before it starts")
 
+    @property
+    def cpu_s(self) -> float:  # type: ignore[override]  # nobody sets it
+        """CPU time of the decoder's process so far, as it tells itself."""
+        return self._child.cpu_s
+
     def images(self, picks: Sequence[Pick], max_side_px: int) -> Iterator[Image]:
         """The frames of `picks`, resized and encoded over there."""
         for pick, (head, data) in self._for_picks("images", picks, max_side_px=max_side_px):
@@ -262,13 +271,15 @@ class ChildVideo(Video):
                 height_px=height_px,
                 why=pick.why,
                 damaged=bool(head.get("damaged")),
+                is_neighbour=bool(head.get("is_neighbour")),
             )
 
     def frames(self, picks: Sequence[Pick]) -> Iterator[Frame]:
         """For each pick the frame on screen at its time, or a keyframe in its tolerance."""
         for pick, (head, data) in self._for_picks("frames", picks):
-            pixels, damaged = _pixels(head, data, 3), bool(head.get("damaged"))
-            yield Frame(pick.time_s, _time(head, "time_s"), pixels, damaged)
+            pixels, time_s = _pixels(head, data, 3), _time(head, "time_s")
+            damaged, is_neighbour = bool(head.get("damaged")), bool(head.get("is_neighbour"))
+            yield Frame(pick.time_s, time_s, pixels, damaged, is_neighbour)
 
     def _for_picks(
         self, method: str, picks: Sequence[Pick], **args: Any
@@ -287,7 +298,7 @@ class ChildVideo(Video):
         """Small grey pictures in order of time."""
         args = {"every_s": every_s, "width_px": width_px, "keyframes_only": keyframes_only}
         for head, data in self._stream("scan", **args):
-            yield LumaFrame(_time(head, "time_s"), _pixels(head, data, 2), bool(head.get("damaged")))
+            yield from _luma_frames(head, data)
 
     def packets(self) -> Iterator[Packet]:
         """The compressed frames in order of decoding."""
@@ -352,6 +363,25 @@ def _pixels(head: dict[str, Any], data: bytes, dimensions: int) -> Any:
     if math.prod(map(_side, shape)) != len(data):
         raise DecodeError(f"the decoder sent {len(data)} bytes for a picture of {shape}")
     return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _luma_frames(head: dict[str, Any], data: bytes) -> list[LumaFrame]:
+    times_s, damaged = head.get("times_s"), head.get("damaged")
+    if not isinstance(times_s, list) or not isinstance(damaged, list) or len(times_s) != len(damaged):
+        raise DecodeError("the decoder gave grey pictures without their times")
+    if not times_s or (len(times_s) > 1 and len(data) > wire.LUMA_BYTES_A_REPLY):
+        raise DecodeError("the decoder sent none or more grey pictures than asked for")
+    if len(data) % len(times_s):
+        raise DecodeError("the decoder sent half a picture")
+    size_bytes = len(data) // len(times_s)
+    return [
+        LumaFrame(
+            _time({"time_s": time_s}, "time_s"),
+            _pixels(head, data[at * size_bytes : (at + 1) * size_bytes], 2),
+            bool(damaged[at]),
+        )
+        for at, time_s in enumerate(times_s)
+    ]
 
 
 def _unpacked(data: bytes) -> Iterator[tuple[float, int, bool]]:

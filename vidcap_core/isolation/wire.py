@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 PACKET = struct.Struct("<dI?")
 """How a Packet travels: time_s, size_bytes, is_key."""
 PACKETS_A_REPLY = 4096
+LUMA_BYTES_A_REPLY = 1 << 18
+"""Small grey pictures of one shape travel together, up to this or a single one that is larger."""
 CUES_A_REPLY = 1024
 """Cues travel as JSON: a list of [start_s, end_s, text]."""
 

@@ -11,9 +11,8 @@ or wrong. A kind of video that it cannot read right it has to refuse with a Deco
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from fractions import Fraction
 from functools import cache
 from io import BytesIO
 from itertools import pairwise
@@ -27,58 +26,12 @@ from ..isolation.pool import DecoderPool, Stop
 from ..types import Frame, Pick
 from .barcode import read_barcode
 from .conformance import Conformance
+from .kinds import KINDS, NEVER_REFUSED
 from .videos import PaintedVideo, tiny_video
 
 if TYPE_CHECKING:
     from ..plugin import Decoder
     from ..video import Video
-
-_VARIABLE = (0.0, 0.1, 0.15, 0.5, 1.0, 1.01, 1.5, 3.0, 3.05, 3.1, 3.2, 4.0, 6.5, 6.6, 6.7, 7.0)
-_PYRAMID: dict[str, Any] = {"gop": 12, "b_frames": 3}
-
-KINDS: Mapping[str, Mapping[str, Any]] = {
-    "plain.mp4": {},
-    "plain.mkv": {},
-    "plain.ts": {},
-    "plain.avi": {},
-    "plain.webm": {},
-    "plain.gif": {},
-    "front.mp4": {"moov_at_front": True},
-    "fragmented.mp4": {"fragmented": True, "gop": 5},
-    "fragmented_pyramid.mp4": {"fragmented": True} | _PYRAMID,
-    "one_b.mp4": {"b_frames": 1},
-    "pyramid.mp4": _PYRAMID,
-    "pyramid.mkv": _PYRAMID,
-    "pyramid.ts": _PYRAMID,
-    "hevc.mp4": {"codec": "libx265"} | _PYRAMID,
-    "av1.mkv": {"codec": "libsvtav1", "frames": 24},
-    "vp9.mp4": {"codec": "libvpx-vp9", "gop": 8},
-    "mpeg4.mp4": {"codec": "mpeg4", "b_frames": 2},
-    "intra.mp4": {"gop": 1},
-    "short_gops.mp4": {"gop": 5, "audio": True},
-    "one_gop.mp4": {"gop": 1000, "b_frames": 2},
-    "sound.mkv": {"audio": True} | _PYRAMID,
-    "variable.mp4": {"times_s": _VARIABLE, "gop": 5, "b_frames": 2},
-    "variable.mkv": {"times_s": _VARIABLE, "gop": 4},
-    "variable.webm": {"times_s": _VARIABLE, "gop": 6},
-    "variable.gif": {"times_s": _VARIABLE},
-    "late.mp4": {"start_s": 3.5, "audio": True},
-    "late.mkv": {"start_s": 3.5} | _PYRAMID,
-    "late.ts": {"start_s": 3.5},
-    "ntsc.mp4": {"rate": Fraction(30_000, 1001)} | _PYRAMID,
-    "slow.mp4": {"rate": 1, "frames": 24} | _PYRAMID,
-    "odd.mp4": {"width_px": 161, "height_px": 97},
-    "quarter.mp4": {"rotation": 90},
-    "half.mov": {"rotation": 180, "width_px": 161, "height_px": 97},
-    "three.mkv": {"rotation": 270},
-    "one.mp4": {"frames": 1},
-}
-"""The kinds of video, by the file name: the arguments of `tiny_video` that make them."""
-
-NEVER_REFUSED = frozenset(
-    {"plain.mp4", "front.mp4", "one_b.mp4", "pyramid.mp4", "intra.mp4", "short_gops.mp4"}
-)
-"""H.264 in mp4 with times that begin at 0: what most videos are."""
 
 _TOLERANCES_S = (0.0, 0.01, 0.2, 0.5, 2.0, 100.0)
 _TIMEOUT_S = 60.0
@@ -138,6 +91,14 @@ class DecoderTests(Conformance):
         with self.refused_or_right(kind), self.opened(truth.path) as video:
             frames = list(video.frames([Pick(time_s) for time_s in asked_s]))
             _check_frames(truth, asked_s, frames)
+
+    @_every_kind
+    def test_what_was_listed_before_changes_no_frame(self, kind: str) -> None:
+        truth = self.painted(kind)
+        asked_s = random.Random(kind).sample(_asked_times(truth), min(len(truth.times_s) + 1, 12))
+        with self.refused_or_right(kind), self.opened(truth.path) as video:
+            assert len(list(video.packets())) == len(truth.times_s)
+            _check_frames(truth, sorted(asked_s), list(video.frames([Pick(t) for t in sorted(asked_s)])))
 
     @_every_kind
     def test_single_picks_do_not_lean_on_their_neighbours(self, kind: str) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .barcode import MAX_NUMBER, paint_barcode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from av import AudioStream, Packet, VideoStream
     from av.container import OutputContainer
@@ -38,7 +38,8 @@ COLOURS = {
 _START_AT_0 = (".avi", ".gif")
 _ROTATABLE = (".mp4", ".mov", ".mkv")
 _DEFAULT_CODECS = {".webm": "libvpx-vp9", ".gif": "gif", ".avi": "mpeg4"}
-_HAS_B_FRAMES = ("libx264", "libx265", "mpeg4")
+_HAS_B_FRAMES = ("libx264", "libx265", "mpeg2video", "mpeg4")
+_PIXEL_FORMATS = {"gif": "rgb8", "prores_ks": "yuv422p10le"}
 _ENCODER_OPTIONS = {
     # Keyframes stand where `gop` says and nowhere else, and B-frames are as many as asked for.
     "libx264": {"preset": "veryfast", "crf": "23", "sc_threshold": "0", "b_strategy": "0"},
@@ -48,6 +49,8 @@ _ENCODER_OPTIONS = {
         "x265-params": "log-level=none:scenecut=0:open-gop=0:b-adapt=0",
     },
     "mpeg4": {"sc_threshold": "1000000000", "b": "600k"},
+    "mpeg2video": {"sc_threshold": "1000000000", "b": "2M"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "8", "b": "1M"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0"},
     "libsvtav1": {"preset": "9", "crf": "35"},
 }
@@ -90,6 +93,10 @@ def tiny_video(
     gop: int = 10,
     b_frames: int = 0,
     rotation: int = 0,
+    pixel_aspect: Fraction = Fraction(1),
+    open_gop: bool = False,
+    interlaced: bool = False,
+    cut: int = 0,
     audio: bool = False,
     fragmented: bool = False,
     moov_at_front: bool = False,
@@ -100,22 +107,31 @@ def tiny_video(
     `codec` is the name of FFmpeg's encoder; by default libx264, or what suits the container. `gop`
     frames lie from keyframe to keyframe (about as many, with mpeg4 and B-frames); two or more
     `b_frames` make a pyramid. `rotation` is by how many degrees clockwise a player has to turn the
-    stored picture (needs PyAV 18.1); the sizes are those seen. `fragmented` and `moov_at_front` are
-    for mp4 and mov. The same arguments give the same bytes.
+    stored picture (needs PyAV 18.1), `pixel_aspect` how much wider than high its pixels are; the
+    sizes are those seen. `open_gop`, for libx264 and libx265, lets frames lean on the next keyframe,
+    and `interlaced`, for libx264, has them stored as two fields. `cut` frames stand before the first
+    one that an edit list hides. `fragmented` and `moov_at_front` are for mp4 and mov. The same
+    arguments give the same bytes.
     """
     path = Path(path)
     codec = codec or _DEFAULT_CODECS.get(path.suffix, "libx264")
     _check(path, codec, b_frames, rotation, audio)
     _check_times(path, times_s, start_s, fragmented)
+    _check_codec(path, codec, open_gop=open_gop, interlaced=interlaced, cut=cut)
     moments = _moments(frames, rate, times_s, start_s)
+    moments = [moments[0] - Fraction(number) / rate for number in range(cut, 0, -1)] + moments
     turns = rotation // 90
-    pictures = (_turned(_painted(number, width_px, height_px), turns) for number in range(len(moments) - 1))
+    numbers = [*range(MAX_NUMBER, MAX_NUMBER - cut, -1), *range(len(moments) - 1 - cut)]
+    squeezed_px = round(width_px / pixel_aspect)
+    pictures = (_turned(_painted(number, squeezed_px, height_px), turns) for number in numbers)
     with _container(path, fragmented=fragmented, moov_at_front=moov_at_front) as container:
-        stored = (height_px, width_px) if turns % 2 else (width_px, height_px)
-        video = _video_stream(container, codec, rate, stored, pixel_format)
+        stored = (height_px, squeezed_px) if turns % 2 else (squeezed_px, height_px)
+        more = _more_options(codec, open_gop=open_gop, interlaced=interlaced)
+        video = _video_stream(container, codec, rate, stored, pixel_format, more)
+        video.sample_aspect_ratio = pixel_aspect
         video.codec_context.gop_size = gop
         video.codec_context.max_b_frames = b_frames
-        if path.suffix == ".avi":  # it has frame numbers, no times
+        if path.suffix == ".avi" or codec == "mpeg2video":  # frame numbers, or rates, but no times
             video.codec_context.time_base = 1 / Fraction(rate)
         if rotation:
             video.set_display_rotation(-rotation)
@@ -157,6 +173,13 @@ def _check(path: Path, codec: str, b_frames: int, rotation: int, audio: bool) ->
         raise ValueError(f"no B-frames in {path.suffix} by {codec}")
     if audio and path.suffix == ".gif":
         raise ValueError("a gif has no sound")
+
+
+def _check_codec(path: Path, codec: str, *, open_gop: bool, interlaced: bool, cut: int) -> None:
+    if (open_gop and codec not in {"libx264", "libx265"}) or (interlaced and codec != "libx264"):
+        raise ValueError(f"{codec} does not write such a video here")
+    if cut and path.suffix not in {".mp4", ".mov"}:
+        raise ValueError(f"{path.suffix} has no edit lists")
 
 
 def _check_times(
@@ -217,10 +240,10 @@ def _video_stream(
     rate: int | Fraction,
     size_px: tuple[int, int],
     pixel_format: str | None,
+    more_options: Mapping[str, str] | None = None,
 ) -> VideoStream:
-    stream = cast(
-        "VideoStream", container.add_stream(codec, Fraction(rate), dict(_ENCODER_OPTIONS.get(codec, {})))
-    )
+    options = {**_ENCODER_OPTIONS.get(codec, {}), **(more_options or {})}
+    stream = cast("VideoStream", container.add_stream(codec, Fraction(rate), options))
     context = stream.codec_context
     context.width, context.height = size_px
     context.pix_fmt = pixel_format or _pixel_format(codec, size_px)
@@ -229,9 +252,17 @@ def _video_stream(
     return stream
 
 
+def _more_options(codec: str, *, open_gop: bool, interlaced: bool) -> dict[str, str]:
+    if interlaced:
+        return {"x264-params": "tff=1"}
+    if open_gop and codec == "libx265":
+        return {"x265-params": _ENCODER_OPTIONS[codec]["x265-params"].replace("open-gop=0", "open-gop=1")}
+    return {"x264-params": "open-gop=1"} if open_gop else {}
+
+
 def _pixel_format(codec: str, size_px: tuple[int, int]) -> str:
-    if codec == "gif":
-        return "rgb8"
+    if codec in _PIXEL_FORMATS:
+        return _PIXEL_FORMATS[codec]
     odd = any(side % 2 for side in size_px)
     return "yuv444p" if odd and codec in {"libx264", "libx265"} else "yuv420p"
 
@@ -292,7 +323,7 @@ def _as_written(path: Path, moments: Sequence[Fraction], width_px: int, height_p
     import av
 
     with av.open(path) as container:
-        packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+        packets = [p for p in container.demux(video=0) if p.pts is not None and not p.is_discard]
         packets.sort(key=_presentation_time)
         times = [_presentation_time(packet) for packet in packets]
     return PaintedVideo(

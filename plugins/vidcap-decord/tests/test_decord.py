@@ -36,7 +36,12 @@ ITEMS: list[dict[str, Any]] = json.loads(MANIFEST.read_text("utf-8"))["items"] i
 
 class TestDecord(DecoderTests):
     decoder = DecordDecoder()
-    refuses = frozenset({"plain.gif", "variable.gif", "av1.mkv", "pyramid.ts", "mpeg4.mp4", "three.mkv"})
+    refuses = frozenset(
+        {
+            *("plain.gif", "variable.gif", "av1.mkv", "av1.mp4", "mpeg2.ts", "mpeg4.mp4", "pyramid.ts"),
+            *("open.mp4", "open.ts", "hevc_open.mkv", "cut.mp4", "wide.mp4", "three.mkv", "interlaced.mp4"),
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +61,7 @@ def pool() -> Iterator[DecoderPool]:
         ("upside_down.mkv", {"rotation": 180}, "another picture"),
         ("pyramid.ts", {"gop": 12, "b_frames": 3}, "another picture"),
         ("keys.mp4", {"codec": "mpeg4", "b_frames": 2}, "does not see the keyframes"),
+        ("fields.mp4", {"interlaced": True}, "deinterlacing"),
     ],
 )
 def test_a_refusal_says_why_and_what_to_choose(
@@ -151,6 +157,9 @@ REFUSED_MEDIA = frozenset(
         "av1_video.mkv",
         "sample_av1.mp4",
         "h265_video.mp4",  # open GOPs
+        "hlg10-color-test.mp4",  # HDR
+        "nasa_13013_hdr.mp4",
+        "d_interlaced_25i.mp4",  # combs
         "bbb_800x640_768kbps_30fps_vp9.mp4",  # pixels that are not square
         "bbb_800x640_768kbps_30fps_avc_2b_firstpts_10_sec.mp4",
         "sample_rotate_and_reflect.mp4",

@@ -17,6 +17,7 @@ from av import VideoFrame
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
+from vidcap_core.decoders.pyav_video import PyAVVideo
 from vidcap_core.decoders.pyav_video import open_video as open_with_pyav
 from vidcap_core.errors import DecodeError
 from vidcap_core.types import Frame, LumaFrame, Packet, Pick
@@ -59,7 +60,9 @@ def open_video(file: SeekableFile) -> Iterator[DecordVideo]:
 class DecordVideo(Video):
     """A video opened with decord; what the container says of it comes from PyAV."""
 
-    def __init__(self, file: SeekableFile, listed: Video) -> None:
+    def __init__(self, file: SeekableFile, listed: PyAVVideo) -> None:
+        if listed.treatment:
+            raise _refusal(f"its pictures need {listed.treatment}, which decord does not do")
         self._listed = listed
         self.start_s, self.end_s = listed.start_s, listed.end_s
         self.width_px, self.height_px = listed.width_px, listed.height_px
@@ -139,7 +142,7 @@ class DecordVideo(Video):
         for number in numbers:
             if due_s <= self._times_s[number] <= self.end_s:
                 chosen.append(number)
-                due_s = self._times_s[number] + every_s
+                due_s = self._times_s[number] + every_s - _ROUNDING_S
         return chosen
 
     def packets(self) -> Iterator[Packet]:

@@ -479,6 +479,9 @@ def test_formats_of_many_shapes(info: dict[str, Any], chosen: str | None) -> Non
         ("zh-hant-tw", "zh-Hant-TW"),
         ("es-419", "es-419"),
         ("en-nP7-2PuUl7o", "en"),
+        ("en-GB-eEY6OEpapPo", "en-GB"),
+        ("zh-Hans-orig", "zh-Hans"),
+        ("eng", "en"),
         ("und", None),
         ("English", None),
         ("", None),
@@ -501,7 +504,11 @@ def test_subtitles_are_the_uploaders_first() -> None:
 
     assert choose(both) == ("en", "auto", "vtt")
     assert choose(both, "de-AT", "en") == ("de", "uploader", "vtt")
+    assert choose(both, "deu") == ("de", "uploader", "vtt")
     assert choose(both | {"language": "de"}) == ("de", "uploader", "vtt")
+    regions = {"subtitles": {"en-GB": track, "pt": track}}
+    assert choose(regions, "en-US", "pt-BR") == ("pt", "uploader", "vtt")
+    assert choose(regions, "en") == ("en-GB", "uploader", "vtt")
     assert choose(both, "fr") is None
     assert choose({"subtitles": {"und": track}}) == (None, "uploader", "vtt")
     assert choose({"subtitles": {"en": [{"ext": "vtt", "url": "file:///etc/passwd"}]}}) is None

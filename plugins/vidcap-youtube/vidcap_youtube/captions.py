@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
+from vidcap_core.languages import best, tag
+
 _READABLE = ("vtt", "srt")
 _NO_SPEECH = ("live_chat", "rechat", "danmaku", "comments")
 _ORIGINAL = "-orig"
-_TAG = re.compile(
-    r"([a-z]{2,3})(-[a-z]{4}(?![a-z0-9]))?(-(?:[a-z]{2}|[0-9]{3})(?![a-z0-9]))?(?![a-z0-9])", re.I
-)
+_ADDED = re.compile(rf"(?:{_ORIGINAL}|-[\w-]{{11}})$", re.ASCII)
+"""What is no part of a language's name: yt-dlp's own mark, and YouTube's key of one track of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ def choose(info: Mapping[str, Any], languages: Sequence[str], *, translated: boo
     spoken = list(_tracks(info.get("automatic_captions"), "auto", translated=translated))
     wanted = languages or _own_language(info)
     for group in (written, spoken):
-        for language in wanted:
-            if found := _match(group, language):
-                return found
+        place = best([track.language for track in group], wanted)
+        if place is not None:
+            return group[place]
     if languages:
         return None
     return next(iter(written + spoken), None)
@@ -47,11 +48,7 @@ def choose(info: Mapping[str, Any], languages: Sequence[str], *, translated: boo
 
 def bcp47(name: str) -> str | None:
     """A site's name of a language as BCP 47, without what sites add to it; None where it is none."""
-    found = _TAG.match(name.removesuffix(_ORIGINAL).replace("_", "-"))
-    if not found or found[1].lower() == "und":
-        return None
-    script, region = (found[2] or "").title(), (found[3] or "").upper()
-    return found[1].lower() + script + region
+    return tag(_ADDED.sub("", name))
 
 
 def _own_language(info: Mapping[str, Any]) -> list[str]:
@@ -69,8 +66,8 @@ def _tracks(groups: Any, origin: Literal["uploader", "auto"], *, translated: boo
         readable = [one for one in entries or () if one.get("ext") in _READABLE and _is_fetchable(one)]
         kept = [one for one in readable if translated or not _is_translated(one)]
         if kept:
-            best = min(kept, key=lambda one: _READABLE.index(one["ext"]))
-            yield Track(bcp47(str(name)), origin, best)
+            entry = min(kept, key=lambda one: _READABLE.index(one["ext"]))
+            yield Track(bcp47(str(name)), origin, entry)
 
 
 def _is_fetchable(entry: Mapping[str, Any]) -> bool:
@@ -79,12 +76,3 @@ def _is_fetchable(entry: Mapping[str, Any]) -> bool:
 
 def _is_translated(entry: Mapping[str, Any]) -> bool:
     return "tlang" in parse_qs(urlsplit(str(entry.get("url") or "")).query)
-
-
-def _match(tracks: Sequence[Track], language: str) -> Track | None:
-    """The same language and country, else the same language."""
-    wanted = (bcp47(language) or language).lower()
-    exact = [track for track in tracks if (track.language or "").lower() == wanted]
-    main = wanted.partition("-")[0]
-    near = [track for track in tracks if (track.language or "").partition("-")[0] == main]
-    return next(iter(exact + near), None)
