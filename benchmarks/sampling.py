@@ -25,7 +25,7 @@ from sampling_report import BOUND, ONCE, Row, table
 from sampling_targets import targets
 from simplejpeg import decode_jpeg
 
-from vidcap_core.encode import fitted
+from vidcap_core.image_size import fitted
 from vidcap_core.testing.barcode import read_barcode
 
 MINUTES, GOPS, COUNTS = ("1", "10", "60"), ("50", "250", "default"), ("5", "32", "128")

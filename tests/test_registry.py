@@ -33,7 +33,7 @@ def vidcap_samplers():
 BUILT_IN = {
     "sources": {"local"},
     "decoders": {"pyav"},
-    "samplers": {"fixed_interval", "uniform"},
+    "samplers": {"fixed_interval", "uniform", "keyframes", "scene_change", "adaptive"},
     "captioners": {"openai_compatible", "offline"},
 }
 

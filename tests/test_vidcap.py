@@ -281,7 +281,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_progress_comes_in_order(clip: PaintedVideo) -> None:
-    steps: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, float, float]] = []
 
     def on_progress(progress: Progress) -> None:
         steps.append((progress.step, progress.done, progress.total))

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     Scores: TypeAlias = NDArray[np.float32]
 
 SCAN_PX = 40
-"""Width of the pictures to be scanned. They are shrunk by half: scenes survive that, grain does not."""
-_SHRINK = 1
+"""Width of the pictures to be scanned: scenes survive it, grain and what is small does not."""
 _BLOCK_PX = 4
 _LOCAL_PX = 4
 """What lies this near belongs to a pixel's surroundings."""
 _CONTRAST = 20.0
 _FAINTEST = 2.0
 """Levels of 255: what has less contrast is a flat picture with noise."""
+_SEEN = 3.0
+"""Levels of 255: a block that spreads less is flat."""
 _NOISE = 4.0
 """By how much noise and coding change a block."""
 _BLACK = 24
@@ -44,17 +45,18 @@ class Sights:
 
     def __init__(self, luma: NDArray[np.uint8]) -> None:
         """`luma`: uint8[count, height, width], as scanned `SCAN_PX` wide."""
-        grey = _shrunk(_without_bars(luma))
+        grey = _in_blocks(_without_bars(luma))
         detail = grey - _local_mean(grey)
         contrast = np.square(np.sqrt(np.abs(detail)).mean((1, 2)))
         self.grey = grey
         """float32[count, height, width]: with light, for the eye."""
         self.mean = grey.mean((1, 2))
-        busy = (_spread(grey) > 3.0).mean((1, 2))
+        busy = (_spread(grey) > _SEEN).mean((1, 2))
         self.flat = (busy < _BARE) | (busy < _SPARSE) & (np.abs(self.mean - 127.5) > 127.5 - 1.5 * _BLACK)
         """bool[count]: nothing to be seen but one colour, or black or white with some words on it."""
         self._even = detail * (_CONTRAST / np.maximum(contrast, _FAINTEST))[:, None, None]
-        self._lit = _blocks(grey).mean((2, 4)) > _BLACK
+        self._own = _spread(self._even)
+        self._lit = _block_sums(grey) > _BLACK * _BLOCK_PX**2
 
     def __len__(self) -> int:
         return len(self.grey)
@@ -76,7 +78,7 @@ class Sights:
 
     def _share(self, missed: NDArray[Any], before: NDArray[np.intp], after: NDArray[np.intp]) -> Scores:
         lit = self._lit[before] | self._lit[after]
-        most = np.maximum(_spread(self._even[after]), _NOISE * lit)
+        most = np.maximum(self._own[after], _NOISE * lit)
         # A quarter of noise at least, or what is black would be new at every flicker.
         return np.asarray(
             np.minimum(missed, most).sum((1, 2)) / np.maximum(most.sum((1, 2)), _NOISE / 4 * most[0].size)
@@ -113,22 +115,19 @@ def _without_bars(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return luma[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _shrunk(luma: NDArray[np.uint8]) -> Pictures:
-    side_px = _SHRINK * _BLOCK_PX
-    padding = [(0, max(side_px - side, 0)) for side in luma.shape[1:]]
-    luma = np.pad(luma, ((0, 0), *padding), mode="edge")
-    count, height_px, width_px = luma.shape
-    rows, columns = height_px // side_px * _BLOCK_PX, width_px // side_px * _BLOCK_PX
-    whole = luma[:, : rows * _SHRINK, : columns * _SHRINK]
-    shrunk = whole.reshape(count, rows, _SHRINK, columns, _SHRINK).mean((2, 4), dtype=np.float32)
-    return np.asarray(shrunk, np.float32)
+def _in_blocks(luma: NDArray[np.uint8]) -> Pictures:
+    """As floats, without what is left over of a block; what is smaller than a block is filled up to one."""
+    padding = [(0, max(_BLOCK_PX - side, 0)) for side in luma.shape[1:]]
+    padded = np.pad(luma, ((0, 0), *padding), mode="edge")
+    height_px, width_px = (side // _BLOCK_PX * _BLOCK_PX for side in padded.shape[1:])
+    return padded[:, :height_px, :width_px].astype(np.float32)
 
 
 def _local_mean(grey: Pictures) -> Pictures:
     """Mean of the square round each pixel, by summed areas (Crow, 1984)."""
     side_px = 2 * _LOCAL_PX + 1
     padded = np.pad(grey, ((0, 0), *[(_LOCAL_PX + 1, _LOCAL_PX)] * 2), mode="edge")
-    sums = padded.cumsum(1, dtype=np.float64).cumsum(2)
+    sums = padded.cumsum(1).cumsum(2)
     down = sums[:, side_px:] - sums[:, :-side_px]
     return np.asarray((down[..., side_px:] - down[..., :-side_px]) / side_px**2, np.float32)
 
@@ -140,8 +139,9 @@ def _blocks(pictures: Pictures) -> Pictures:
 
 def _spread(pictures: Pictures) -> Pictures:
     """Of each block, the mean distance to its own mean: what predicting it from nothing would miss."""
-    blocks = _blocks(pictures)
-    return np.asarray(np.abs(blocks - blocks.mean((2, 4), keepdims=True)).mean((2, 4)))
+    means = _block_sums(pictures) / _BLOCK_PX**2
+    apart = np.abs(_blocks(pictures) - means[:, :, None, :, None])
+    return np.asarray(_block_sums(apart.reshape(pictures.shape)) / _BLOCK_PX**2)
 
 
 def _missed(before: Pictures, after: Pictures, reach_px: int) -> Pictures:
