@@ -247,18 +247,21 @@ def targets(runs: Sequence[Run]) -> dict[str, bool]:
     mine = [one for one in runs if one.method == "adaptive"]
     above = sum(all(ours[n] > other[n] for other in outside) for n in range(len(BUDGETS)))
     cpu_s = sum(one.cpu_s for one in clips["adaptive"]) / sum(one.length_s for one in clips["adaptive"]) * 60
-    return {
+    reached = {
         "95 % of the events at 32 frames": ours[BUDGETS.index(32)] >= 0.95,
-        "all slides of the talk, at every budget": all(
-            one.hits[b] == one.events for one in mine if one.clip == "talk" for b in BUDGETS
-        ),
         "at no budget below any other": all(
             ours[n] >= other[n] for other in others for n in range(len(BUDGETS))
         ),
         f"above the best from outside at two budgets ({above})": above >= 2,
-        "2 frames or fewer of a still video": all(one.frames[0] <= 2 for one in mine if "still" in one.clip),
         f"1.5 CPU s per minute of 720p or less ({cpu_s:.2f})": cpu_s <= 1.5,
     }
+    if talks := [one for one in mine if one.clip == "talk"]:
+        reached["all slides of the talk, at every budget"] = all(
+            one.hits[budget] == one.events for one in talks for budget in BUDGETS
+        )
+    if stills := [one for one in mine if "still" in one.clip]:
+        reached["2 frames or fewer of a still video"] = all(one.frames[0] <= 2 for one in stills)
+    return reached
 
 
 def main() -> None:

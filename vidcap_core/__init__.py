@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from .sampling import Sampled as Sampled
     from .sampling import Shown as Shown
     from .scene_list import Scenes as Scenes
+    from .scenes import Boundary as Boundary
+    from .scenes import Scene as Scene
+    from .scenes import boundaries as boundaries
     from .settings import Settings as Settings
     from .sources.local import LocalSource as LocalSource
     from .task_choice import choose_task as choose_task
@@ -118,6 +121,7 @@ _HOMES = {
     "samplers.scene_change": ("SceneChangeSampler",),
     "sampling": ("Sampled", "Shown"),
     "scene_list": ("Scenes",),
+    "scenes": ("Boundary", "Scene", "boundaries"),
     "settings": ("Settings",),
     "sources.local": ("LocalSource",),
     "task_choice": ("choose_task",),

@@ -17,12 +17,15 @@ letters are thin and fill a tenth of it."""
 _MOVED_SHARE = 0.3
 """Of the blocks; where more are new, the camera may have moved."""
 _THIN_SHARE = 0.1
+"""Of the news; where less has an inside, it is strokes."""
 _BUSY_SHARE = 0.03
 """Of the blocks; where more are new, strokes are looked for among it."""
 _LEAST_PX = 32
 """Of a side, to tell motion by."""
 _COARSE = 4
+"""Pixels that motion is told by, a side."""
 _SMOOTH = 0.1
+"""Of the frequencies, cycles a coarse pixel: finer structure is left out."""
 
 Luma = NDArray[np.uint8]
 Blocks = NDArray[np.float32]

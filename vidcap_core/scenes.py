@@ -78,7 +78,8 @@ def boundaries(video: Video, threshold: float = 0.5, min_scene_s: float = 0.3) -
     """The changes of scene of a video, ascending; for the options see `scenes`."""
     last_s = video.start_s
     for change in _changes(video, threshold):
-        if change.time_s - last_s >= min_scene_s and video.end_s - change.time_s >= min_scene_s:
+        long_enough = min(change.time_s - last_s, video.end_s - change.time_s) >= min_scene_s
+        if long_enough and change.time_s > last_s:
             yield change
             last_s = change.time_s
 
@@ -104,8 +105,10 @@ def _boundary(change: Transition, times_s: NDArray[np.float64], cues: PacketCues
 
 
 def _stretches(video: Video) -> Iterator[tuple[list[LumaFrame], float, float]]:
-    """Pictures that are looked at together, and the span to answer for; neighbours overlap."""
-    # The pictures of a long film would fill the memory.
+    """Pictures that are looked at together, and the span to answer for; neighbours overlap.
+
+    All pictures of a long film would fill the memory.
+    """
     every_s = 0.0
     if video.frame_rate:
         every_s = int(_STEP_S * video.frame_rate) / video.frame_rate

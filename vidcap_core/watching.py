@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from .quality import detail, exposure
 
 LAG_S = 1.4
 """What is compared: a picture and the one so long before it. What grows or fades shows by then."""
-_BATCH = 240
+_BATCH = 150
 _LEVEL_LOOKS = 45
 """On either side, to tell what is usual in a block."""
 _LEVEL_STEP = 5
@@ -28,7 +28,8 @@ _AS_GOOD = 0.85
 """Pictures that show so much of the most there is are as good: the one in their middle is taken."""
 _SCENE_SHARE, _PART_SHARE = 0.5, 0.1
 _RUN_LOOKS, _MOST_A_RUN = 15, 3
-_KEPT = 3
+"""Where there is news all the time, so many pictures are taken of so many."""
+_KEPT = 2
 """So many pictures noticed last are compared with, so that none is noticed twice."""
 
 News = NDArray[np.float32]
@@ -83,7 +84,7 @@ class Watch:
     def notices(self, looks: Iterator[Look]) -> Iterator[tuple[list[Look], list[Notice]]]:
         """The pictures, a batch at a time, with what was noticed in it."""
         before: list[Look] = []
-        while batch := _taken(looks, _BATCH):
+        while batch := list(islice(looks, _BATCH)):
             yield batch, list(self._noticed(before, batch))
             before = [*before, *batch][-_BATCH:]
             before = [look for look in before if look.time_s >= batch[-1].time_s - 2 * LAG_S] or before[-1:]
@@ -121,10 +122,6 @@ class Watch:
             # On the way to it pictures are mixtures, half dissolved.
             for place, look in enumerate(run[:best]):
                 gains[place] = np.minimum(gains[place], fresh_between(look, before, run[best]))
-
-
-def _taken(looks: Iterator[Look], most: int) -> list[Look]:
-    return [look for look, _ in zip(looks, range(most), strict=False)]
 
 
 def _earlier(looks: Sequence[Look], place: int) -> Look:

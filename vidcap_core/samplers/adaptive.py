@@ -28,7 +28,9 @@ _MOST_REGULAR = 96
 _REGULAR, _OTHER_VIEW, _EVENT = 0.1, 0.2, 0.3
 """What picks are worth; of an event, at least. The more of the picture is new the more, up to 1."""
 _VIEW_SHARE = 0.3
-_NEAR_S, _NEAR_SHARE = 3.0, 0.7
+"""Of the picture; where more is another than in the pick before, the view has changed."""
+_NEAR_S, _NEAR_SHARE = 5.0, 0.8
+"""An event next to a worthier one loses up to that share of its worth, less with every such time between."""
 _BEGINNING_S = 1.0
 """The best picture of it stands for the beginning: many videos begin in black."""
 _SAME_S = 1e-6

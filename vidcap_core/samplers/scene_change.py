@@ -39,13 +39,17 @@ class SceneChangeSampler(Sampler):
             why = f"scene {number} of {len(found)}"
             if scene.begins != "start":
                 why += f", {scene.begins} at {clock(scene.start_s)}"
-            picks = self._picks(scene.clear_start_s, scene.clear_end_s, why)
+            picks = picks_of_scene(scene.clear_start_s, scene.clear_end_s, self.every_s, why)
             yield Segment(scene.start_s, scene.end_s, tuple(picks))
 
-    def _picks(self, start_s: float, end_s: float, why: str) -> Iterator[Pick]:
-        """In the middle of equal parts; a keyframe within a quarter of one is of the same scene."""
-        count = max(round((end_s - start_s) / self.every_s), 1)
-        part_s = (end_s - start_s) / count
-        for index in range(count):
-            worth = 1.0 if index == count // 2 else _MORE
-            yield Pick(start_s + (index + 0.5) * part_s, part_s / 4, worth, why)
+
+def picks_of_scene(start_s: float, end_s: float, every_s: float, why: str) -> Iterator[Pick]:
+    """In the middle of equal parts of about `every_s`; one of every scene comes before the second of any.
+
+    A keyframe within a quarter of a part is of the same scene.
+    """
+    count = max(round((end_s - start_s) / every_s), 1)
+    part_s = (end_s - start_s) / count
+    for index in range(count):
+        worth = 1.0 if index == count // 2 else _MORE
+        yield Pick(start_s + (index + 0.5) * part_s, part_s / 4, worth, why)

@@ -163,7 +163,7 @@ def test_picks_are_as_many_as_a_scene_is_long(folder: Path) -> None:
     path = folder / "picks.mp4"
     film(path, [(2, 20), (5, 100)], STEADY)
     with opened(path) as video:
-        short, long = PySceneDetectSampler(every_s=1, most_per_scene=3).segments(video)
+        short, long = PySceneDetectSampler(every_s=4 / 3).segments(video)
     assert [pick.time_s for pick in short.picks] == pytest.approx([0.4])
     assert [pick.time_s for pick in long.picks] == pytest.approx([0.8 + 4 * part / 6 for part in (1, 3, 5)])
     assert [pick.worth for pick in (*short.picks, *long.picks)].count(1.0) == 2
@@ -198,7 +198,7 @@ def test_batches_hold_every_frame_once_and_begin_with_keyframes(
         ({"detector": "hash", "threshold": 2}, "the threshold of 'hash' is 1 at most"),
         ({"threshold": -1}, "greater than or equal to 0"),
         ({"detector": "transnet"}, "'adaptive', 'content'"),
-        ({"most_per_scene": 0}, "greater than 0"),
+        ({"every_s": 0}, "greater than 0"),
     ],
 )
 def test_wrong_options_are_told(options: dict[str, Any], says: str) -> None:

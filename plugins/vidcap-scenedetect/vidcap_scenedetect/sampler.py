@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from vidcap_core import Pick, Sampler, Segment, Video
+from vidcap_core import Sampler, Segment, Video
+from vidcap_core.samplers.scene_change import picks_of_scene
 from vidcap_core.text import clock
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ class PySceneDetectSampler(Sampler):
     )
     min_scene_s: NonNegativeFloat = Field(default=0.6, description="No scene is shorter, in seconds.")
     every_s: PositiveFloat = Field(default=10.0, description="Take a frame for each such span of a scene.")
-    most_per_scene: PositiveInt = Field(default=8, description="Frames to take of a scene at most.")
 
     @model_validator(mode="after")
     def _is_in_range(self) -> Self:
@@ -52,7 +52,7 @@ class PySceneDetectSampler(Sampler):
         edges = [video.start_s, *boundaries(video, self._detector()), video.end_s]
         for number, (start_s, end_s) in enumerate(pairwise(edges), 1):
             why = f"scene {number} of {len(edges) - 1}, from {clock(start_s)}"
-            yield Segment(start_s, end_s, tuple(self._picks(start_s, end_s, why)))
+            yield Segment(start_s, end_s, tuple(picks_of_scene(start_s, end_s, self.every_s, why)))
 
     def _detector(self) -> SceneDetector:
         import scenedetect
@@ -61,11 +61,3 @@ class PySceneDetectSampler(Sampler):
         given = {} if self.threshold is None else {threshold: self.threshold}
         detector: SceneDetector = getattr(scenedetect, kind)(min_scene_len=self.min_scene_s, **given)
         return detector
-
-    def _picks(self, start_s: float, end_s: float, why: str) -> Iterator[Pick]:
-        count = min(max(round((end_s - start_s) / self.every_s), 1), self.most_per_scene)
-        step_s = (end_s - start_s) / count
-        for index in range(count):
-            # One frame of every scene goes before the second of any.
-            worth = 1.0 if index == count // 2 else 0.5
-            yield Pick(start_s + (index + 0.5) * step_s, step_s / 4, worth, why)
