@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidcap_core.html import Html, element, framed, is_own_page, page, together
+from vidcap_core.reports.html import Html, element, framed, is_own_page, page, together
 from vidcap_core.text import for_terminal
 
 ATTACKS = (

@@ -81,18 +81,18 @@ class Comparison:
     @property
     def text(self) -> str:
         """A table, and below it what the model says where it was asked."""
-        from .comparison_text import comparison_text
+        from .reports.comparison_text import comparison_text
 
         return comparison_text(self)
 
     def html(self) -> str:
         """One page without scripts, with all pictures in it."""
-        from .comparison_page import comparison_page
+        from .reports.comparison_page import comparison_page
 
         return comparison_page(self)
 
     def _repr_html_(self) -> str:
-        from .html import framed
+        from .reports.html import framed
 
         return framed(self.html(), "Samplers compared", height_px=900)
 

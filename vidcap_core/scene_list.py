@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .chosen import Chosen
-from .contact_sheet import contact_sheet
 from .isolation.pool import DecoderPool, Stop
 from .proposing import OnStep, proposed, unheard
+from .reports.contact_sheet import contact_sheet
 from .sampling import facts_of, take, video_of, window
 from .text import clock, one_line
 from .types import Image, Media, Pick, Segment

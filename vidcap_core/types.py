@@ -398,7 +398,7 @@ class Result:
         return self.items[0].value
 
     def _repr_html_(self) -> str:
-        from .notebook import result_html
+        from .reports.notebook import result_html
 
         return result_html(self)
 

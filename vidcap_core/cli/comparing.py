@@ -8,7 +8,7 @@ from pathlib import Path
 from ..chosen import choose, ready
 from ..comparing import Comparison
 from ..errors import SettingsError
-from ..html import is_own_page
+from ..reports.html import is_own_page
 from ..text import for_terminal
 from ..vidcap import Vidcap
 from ..writers import to_json

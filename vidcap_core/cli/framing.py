@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..chosen import Chosen, choose
-from ..contact_sheet import contact_sheet
 from ..errors import SettingsError, VidcapError
 from ..finding import Videos
+from ..reports.contact_sheet import contact_sheet
 from ..sampling import Sampled
 from ..text import one_line
 from ..types import Image, Media

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .text import clock, one_line
-from .types import Image
+from ..text import clock, one_line
+from ..types import Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

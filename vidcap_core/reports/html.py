@@ -14,8 +14,8 @@ from html import escape
 from pathlib import Path
 from typing import TypeAlias
 
-from .text import for_terminal
-from .version import __version__
+from ..text import for_terminal
+from ..version import __version__
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*|viewBox")
 _VOID = frozenset({"br", "img", "meta"})

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from .text import clock, one_line
-from .types import Result
-from .writers import result_text
+from ..text import clock, one_line
+from ..types import Result
+from ..writers import result_text
 
 if TYPE_CHECKING:
-    from .comparing import Compared, Comparison
+    from ..comparing import Compared, Comparison
 
 HEAD = ("frames", "largest gap", "image tokens", "bytes", "choosing", "taking")
 """What is told of a sampler; the last two are CPU time."""

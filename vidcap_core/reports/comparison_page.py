@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from .comparing import Compared, Comparison
+from ..comparing import Compared, Comparison
+from ..text import clock
+from ..types import Image, Item, Result
+from ..writers import item_text
 from .comparison_text import ASKED_HEAD, HEAD, asked_figures, figures
 from .html import Html, element, page
 from .illustrations import Illustrations, short, shown_why
-from .text import clock
 from .timeline import failure, label, timeline
-from .types import Image, Item, Result
-from .writers import item_text
 
 _CAPTION = (
     "Largest gap: the longest stretch without a frame. Choosing and taking: CPU time, the decoder's included."

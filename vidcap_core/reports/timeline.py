@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .comparing import Compared
+from ..comparing import Compared
+from ..text import clock
+from ..types import Image, Segment
 from .html import Html, element
 from .illustrations import Illustrations, shown_why
-from .text import clock
-from .types import Image, Segment
 
 _MOST_BANDS = 400
 """More segments are no wider than the lines between them: none are drawn."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from ..text import clock
+from ..types import Image
 from .contact_sheet import thumbnail
 from .html import Html, element
-from .text import clock
-from .types import Image
 
 _THUMB_PX = 256
 _COLOURS = 7

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import islice
 
+from ..text import clock
+from ..types import Image, Item, Result
+from ..writers import item_text
 from .html import Html, element
-from .text import clock
-from .types import Image, Item, Result
-from .writers import item_text
 
 _SAID = "white-space:pre-wrap;margin:6px 0"
 _ROW = "display:flex;gap:6px;flex-wrap:wrap;margin:4px 0 12px"
