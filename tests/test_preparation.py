@@ -30,6 +30,7 @@ from vidcap_core import (
     Pick,
     PluginError,
     Sampler,
+    SeekableFile,
     Segment,
     SettingsError,
     Source,
@@ -44,6 +45,7 @@ from vidcap_core import (
     read,
 )
 from vidcap_core.chosen import Given
+from vidcap_core.decoders.pyav_video import open_video
 from vidcap_core.sources.local import LocalSource
 from vidcap_core.tasks import CAPTION
 from vidcap_core.testing import Endpoint
@@ -96,7 +98,11 @@ def texts(work: Work) -> list[str]:
 @pytest.fixture
 def prepared(clip: PaintedVideo, chosen_with: Choose) -> Callable[..., Work]:
     def make(limits: Limits | None = None, *, path: Path = clip.path, **options: Any) -> Work:
-        plugins = {kind: options.pop(kind) for kind in ("sampler", "source", "captioner") if kind in options}
+        plugins = {
+            kind: options.pop(kind)
+            for kind in ("sampler", "source", "decoder", "captioner")
+            if kind in options
+        }
         if limits is not None:
             plugins["captioner"] = Offline(limits=limits)
         return prepare(str(path), chosen_with(Given(**plugins), **options), CAPTION)
@@ -553,3 +559,21 @@ def test_a_decoder_that_cannot_be_opened_is_named(
     chosen = chosen_with(Given(decoder=decoder), isolation=isolation)
     with pytest.raises(PluginError, match=f"'{decoder.name}' failed: (TypeError|AttributeError)"):
         prepare(str(clip.path), chosen, CAPTION)
+
+
+class Clumsy(Decoder):
+    """Its video has `images` that is no generator, and it raises before it gives anything."""
+
+    name = "clumsy"
+    opener = "vidcap_core.decoders.pyav_video:open_video"
+
+    @contextmanager
+    def open(self, file: SeekableFile) -> Iterator[Video]:
+        with open_video(file) as video:
+            video.images = lambda picks, max_side_px: [][0]  # type: ignore[method-assign]
+            yield video
+
+
+def test_a_decoder_that_raises_where_images_begin_is_blamed(prepared: Callable[..., Work]) -> None:
+    with pytest.raises(PluginError, match="'clumsy' failed: IndexError"):
+        prepared(decoder=Clumsy(), isolation="none")

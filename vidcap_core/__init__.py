@@ -48,12 +48,12 @@ if TYPE_CHECKING:
     from .samplers.even import UniformSampler as UniformSampler
     from .samplers.keyframes import KeyframesSampler as KeyframesSampler
     from .samplers.scene_change import SceneChangeSampler as SceneChangeSampler
+    from .samplers.scene_change import picks_of_scene as picks_of_scene
     from .sampling import Sampled as Sampled
     from .sampling import Shown as Shown
     from .scene_list import Scenes as Scenes
-    from .scenes import Boundary as Boundary
     from .scenes import Scene as Scene
-    from .scenes import boundaries as boundaries
+    from .scenes import scenes as scenes
     from .settings import Settings as Settings
     from .sources.local import LocalSource as LocalSource
     from .task_choice import choose_task as choose_task
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .tasks import TASKS as TASKS
     from .tasks import Task as Task
     from .tasks import asked as asked
+    from .text import clock as clock
     from .types import Answer as Answer
     from .types import ByteRanges as ByteRanges
     from .types import Chapter as Chapter
@@ -118,14 +119,15 @@ _HOMES = {
     "samplers.adaptive": ("AdaptiveSampler",),
     "samplers.even": ("FixedIntervalSampler", "UniformSampler"),
     "samplers.keyframes": ("KeyframesSampler",),
-    "samplers.scene_change": ("SceneChangeSampler",),
+    "samplers.scene_change": ("SceneChangeSampler", "picks_of_scene"),
     "sampling": ("Sampled", "Shown"),
     "scene_list": ("Scenes",),
-    "scenes": ("Boundary", "Scene", "boundaries"),
+    "scenes": ("Scene", "scenes"),
     "settings": ("Settings",),
     "sources.local": ("LocalSource",),
     "task_choice": ("choose_task",),
     "tasks": ("ASK", "CAPTION", "DESCRIBE", "TASKS", "Task", "asked"),
+    "text": ("clock",),
     "types": (
         "Answer",
         "ByteRanges",

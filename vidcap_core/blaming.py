@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -25,13 +25,16 @@ def blaming(plugin: Plugin) -> Iterator[None]:
         raise foreign(RuntimeError(f"it called sys.exit({error})"), plugin) from error
 
 
-def blaming_each(items: Iterator[T], plugin: Plugin) -> Iterator[T]:
-    """The same for an iterator that a plugin gave; not for who takes its items."""
+def blaming_each(given: Callable[[], Iterable[T]], plugin: Plugin) -> Iterator[T]:
+    """The same for what a plugin gives item by item, from the call on; not for who takes them."""
+    with blaming(plugin):
+        items = iter(given())
     while True:
         with blaming(plugin):
-            item = next(items, None)
-        if item is None:
-            return
+            try:
+                item = next(items)
+            except StopIteration:
+                return
         yield item
 
 

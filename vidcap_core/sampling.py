@@ -75,13 +75,15 @@ def sample(
         with blaming(chosen.decoder):
             transcript = transcript_of(media, whole, chosen.settings, left_out.append)
         stop.check()  # what was left out because of it is no fault of the file
-        video = window(whole, chosen)
+        video = asked_window(whole, chosen)
         before_s = _cpu_s(whole)
         segments = proposed(chosen.sampler, video, stop, on_step)
         chosen_s = _cpu_s(whole)
         asked = _asked(segments, chosen, task, video)
         picks = [pick for part in asked for pick in part.picks]
-        images = take(video, picks, side_px(limits, video.width_px, video.height_px), chosen.decoder, on_step)
+        images = take_images(
+            video, picks, side_px(limits, video.width_px, video.height_px), chosen.decoder, on_step
+        )
         taken_s = _cpu_s(whole)
         facts = facts_of(whole, video)
     room_bytes = _room_bytes(limits, media, transcript)
@@ -116,12 +118,12 @@ def video_of(media: Media, chosen: Chosen, pool: DecoderPool, stop: Stop) -> Ite
         yield whole
 
 
-def take(
+def take_images(
     video: Video, picks: Sequence[Pick], max_side_px: int, decoder: Decoder, on_step: OnStep
 ) -> list[Image]:
     """The images of picks. Raises VidcapError."""
     images: list[Image] = []
-    for image in blaming_each(video.images(picks, max_side_px), decoder):
+    for image in blaming_each(lambda: video.images(picks, max_side_px), decoder):
         images.append(image)
         on_step("frames", len(images), len(picks))
     return images
@@ -191,7 +193,7 @@ def _hold(limits: Limits) -> str:
     return ", ".join(f"{most:,} {what}" for most, what in named if most is not None)
 
 
-def window(video: Video, chosen: Chosen) -> Video:
+def asked_window(video: Video, chosen: Chosen) -> Video:
     """The part that the settings ask for. Raises SettingsError where there is nothing of it."""
     start_s, end_s = chosen.settings.start_s, chosen.settings.end_s
     too_late = start_s is not None and start_s >= video.end_s

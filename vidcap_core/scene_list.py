@@ -12,7 +12,7 @@ from .chosen import Chosen
 from .isolation.pool import DecoderPool, Stop
 from .proposing import OnStep, proposed, unheard
 from .reports.contact_sheet import contact_sheet
-from .sampling import facts_of, take, video_of, window
+from .sampling import asked_window, facts_of, take_images, video_of
 from .text import clock, one_line
 from .types import Image, Media, Pick, Segment
 
@@ -99,10 +99,10 @@ def scenes(
 ) -> Scenes:
     """List the segments of the sampler that is chosen, one picture of each if wanted. Raises VidcapError."""
     with video_of(media, chosen, pool, stop) as whole:
-        video = window(whole, chosen)
+        video = asked_window(whole, chosen)
         segments = proposed(chosen.sampler, video, stop, on_step)
         picks = [_standing_for(segment) for segment in segments] if with_images else []
-        images = take(video, picks, _SIDE_PX, chosen.decoder, on_step)
+        images = take_images(video, picks, _SIDE_PX, chosen.decoder, on_step)
         facts = facts_of(whole, video)
     sampler = {"name": chosen.sampler.name, **chosen.sampler.options()}
     return Scenes(media.uri, media.title, facts, sampler, tuple(segments), media.notices, tuple(images))
