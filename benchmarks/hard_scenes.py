@@ -15,11 +15,13 @@ from pathlib import Path
 
 import av
 import numpy as np
+from media import version, whole
 from painted_worlds import HEIGHT_PX, WIDTH_PX, Draw, Pixels, camera, slide, with_thing, world
 from PIL import Image
 from shots import JOINS, Change, Shot, joined
 
 RATE = 25
+_VERSION = version("hard_scenes", "painted_worlds", "shots")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +199,13 @@ RECIPES = {
 
 
 def render(folder: Path, name: str, seed: int) -> Clip:
-    """Render the clip of a recipe by seed; the same bytes each time."""
+    """Render the clip of a recipe by seed, if it is not there yet; the same pictures each time."""
     recipe = RECIPES[name]
     draw = np.random.default_rng([seed, sum(name.encode())])
     shots = [shot if shot.then != "cut" else Shot(shot.picture, shot.frames) for shot in recipe.shots(draw)]
     frames, changes = joined(shots)
     kept = [number for number in range(len(frames)) if number == 0 or draw.random() >= recipe.drop]
-    path = folder / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}.mp4"
+    path = folder / f"{name.replace(', ', '-').replace(' ', '-')}-{_VERSION}-{seed}.mp4"
     if not path.exists():
         _encode(path, _painted(frames, kept, recipe, draw), recipe)
     return Clip(path, tuple(number / RATE for number in kept), tuple(changes))
@@ -218,8 +220,7 @@ def _painted(
 
 
 def _encode(path: Path, pictures: Iterator[tuple[int, Pixels]], recipe: Recipe) -> None:
-    unfinished = path.with_suffix(".part")
-    with av.open(str(unfinished), "w", format="mp4") as out:
+    with whole(path) as out:
         stream = out.add_stream("libx264", RATE, {"preset": "veryfast", **dict(recipe.encoder)})
         stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
         stream.codec_context.thread_count = 1
@@ -229,4 +230,3 @@ def _encode(path: Path, pictures: Iterator[tuple[int, Pixels]], recipe: Recipe) 
             frame.pts = number
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    unfinished.rename(path)

@@ -10,10 +10,12 @@ of it lie at places of the loop, and of its groups of pictures, that are as even
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,13 +33,14 @@ from vidcap_core.testing.barcode import paint_barcode
 
 if TYPE_CHECKING:
     from av import VideoStream
+    from av.stream import Stream
 
 Plane = NDArray[np.uint8]
 
 WIDTH_PX, HEIGHT_PX, RATE = 1920, 1080, 25
 LOOP_FRAMES = 250
 FOLDER = Path(tempfile.gettempdir()) / "vidcap-benchmarks"
-"""Where the videos are kept. An hour of H.264 takes some 2 GB."""
+"""Where the videos of all benchmarks are kept. An hour of H.264 takes some 2 GB."""
 
 _CUTS = (0, 190, 220, LOOP_FRAMES)
 """Where the scenes of the loop begin: encoders that look for cuts set a keyframe there. In films, too,
@@ -106,16 +109,26 @@ def rendered(kind: Kind) -> Path:
     if not kind.path.exists():
         print(f"rendering {kind.path}", file=sys.stderr)
         loop = FOLDER / f"{kind.codec}-gop-{kind.gop}-loop.mp4"
-        FOLDER.mkdir(exist_ok=True)
         if not loop.exists():
             _encode(loop, kind)
-        _repeat(loop, kind.path, kind.frames // LOOP_FRAMES)
+        repeat([(loop, kind.frames // LOOP_FRAMES)], kind.path)
     return kind.path
 
 
+def version(*modules: str) -> str:
+    """Eight hex digits that change with the code of modules beside this one, not with their comments.
+
+    They belong in the name of a video whose truth the code knows, so that none outlives its truth.
+    """
+    sources = [Path(__file__).with_name(f"{module}.py").read_text("utf-8") for module in modules]
+    trees = [ast.dump(ast.parse(source)) for source in sources]
+    return hashlib.sha256("".join(trees).encode()).hexdigest()[:8]
+
+
 @contextmanager
-def _whole(path: Path) -> Iterator[OutputContainer]:
+def whole(path: Path) -> Iterator[OutputContainer]:
     """A file to write that has its name only once it is complete."""
+    path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.mp4")
     try:
         with av.open(str(part), "w") as container:
@@ -128,7 +141,7 @@ def _whole(path: Path) -> Iterator[OutputContainer]:
 def _encode(path: Path, kind: Kind) -> None:
     encoder = ENCODERS[kind.codec]
     os.environ.setdefault("SVT_LOG", "1")  # else the AV1 encoder tells its life on stderr
-    with _whole(path) as container:
+    with whole(path) as container:
         stream = cast("VideoStream", container.add_stream(encoder, RATE, _options(encoder, kind.gop)))
         stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
         for number, planes in enumerate(_pictures()):
@@ -149,26 +162,34 @@ def _options(encoder: str, gop: str) -> dict[str, str]:
     return options
 
 
-def _repeat(loop: Path, path: Path, times: int) -> None:
-    """Write the packets of a loop again and again."""
-    with av.open(str(loop)) as source, _whole(path) as container:
-        template = source.streams.video[0]
-        stream = container.add_stream_from_template(template, opaque=True)
-        packets = [
-            (bytes(packet), packet.pts, packet.dts, packet.duration, packet.is_keyframe)
-            for packet in source.demux(template)
-            if packet.pts is not None and packet.dts is not None
-        ]
-        assert len(packets) == LOOP_FRAMES
-        assert template.time_base is not None
-        loop_ticks = round(LOOP_FRAMES / RATE / template.time_base)
-        for turn in range(times):
-            for data, pts, dts, duration, is_keyframe in packets:
-                packet = av.Packet(data)
-                packet.stream, packet.time_base = stream, template.time_base
-                packet.pts, packet.dts = pts + turn * loop_ticks, dts + turn * loop_ticks
-                packet.duration, packet.is_keyframe = duration, is_keyframe
-                container.mux(packet)
+def repeat(loops: Sequence[tuple[Path, int]], path: Path) -> None:
+    """Write the packets of each loop so many times; all are ten seconds long and encoded alike."""
+    with whole(path) as container:
+        stream: VideoStream | None = None
+        begin = 0
+        for loop, times in loops:
+            with av.open(str(loop)) as source:
+                template = source.streams.video[0]
+                stream = stream or container.add_stream_from_template(template, opaque=True)
+                packets = [packet for packet in source.demux(template) if packet.dts is not None]
+                assert len(packets) == LOOP_FRAMES
+                assert template.time_base is not None
+                loop_ticks = round(LOOP_FRAMES / RATE / template.time_base)
+                for _ in range(times):
+                    for packet in packets:
+                        container.mux(_moved(packet, begin, stream))
+                    begin += loop_ticks
+
+
+def _moved(packet: av.Packet[VideoStream], later: int, stream: VideoStream) -> av.Packet[Stream]:
+    """A copy, for another stream: muxing changes the times of what it is given."""
+    assert packet.pts is not None
+    assert packet.dts is not None
+    moved = av.Packet(bytes(packet))
+    moved.stream, moved.time_base = stream, packet.time_base
+    moved.pts, moved.dts, moved.duration = packet.pts + later, packet.dts + later, packet.duration
+    moved.is_keyframe = packet.is_keyframe
+    return moved
 
 
 def _pictures() -> Iterator[Plane]:

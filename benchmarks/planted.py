@@ -18,22 +18,32 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
-from numpy.typing import NDArray
+from footage import (
+    FOOTAGE,
+    HEIGHT_PX,
+    RATE,
+    WIDTH_PX,
+    Planes,
+    coloured,
+    draw_figure,
+    page_of,
+    still,
+    texture,
+    words_of,
+)
+from media import FOLDER, repeat, version, whole
 from PIL import Image, ImageDraw, ImageFont
 
-WIDTH_PX, HEIGHT_PX, RATE = 1280, 720, 25
 LENGTHS_S = (60, 60, 60, 90, 120, 180)
 LONG_S, MOST_EVENTS = 600, 16
 KINDS = ("text", "object", "fade", "writing", "insert")
-
-Planes = NDArray[np.uint8]
-"""yuv420p: uint8[HEIGHT_PX * 3 / 2, WIDTH_PX], the luma above the chroma."""
-Scene = Callable[[float], Planes]
-"""The footage at a time in seconds. What it returns may be drawn on."""
+_VERSION = version("footage", "planted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,171 +114,12 @@ def _until_next(event: Event, fades_s: list[float], length_s: float) -> Event:
     return Event(event.kind, event.start_s, event.end_s, (event.visible_s[0], end_s))
 
 
-# Footage
-
-
-def _texture(draw: np.random.Generator, height_px: int = HEIGHT_PX, width_px: int = WIDTH_PX) -> Planes:
-    """Blobs of many sizes, like a landscape out of focus with fine detail."""
-    total = np.zeros((height_px, width_px), np.float32)
-    for cell_px, strength in ((200, 50.0), (60, 30.0), (16, 14.0), (4, 7.0)):
-        shape = (width_px // cell_px + 2, height_px // cell_px + 2)
-        small = Image.fromarray(draw.normal(0, strength, shape[::-1]).astype(np.float32))
-        total += np.asarray(small.resize((width_px, height_px), Image.Resampling.BICUBIC))
-    return (total + draw.uniform(80, 160)).clip(24, 228).astype(np.uint8)
-
-
-def _planes(luma: Planes, draw: np.random.Generator) -> Planes:
-    chroma = np.empty((HEIGHT_PX // 2, WIDTH_PX), np.uint8)
-    chroma[: HEIGHT_PX // 4] = draw.integers(108, 148)
-    chroma[HEIGHT_PX // 4 :] = draw.integers(108, 148)
-    return np.concatenate([luma, chroma])
-
-
-def _words(draw: np.random.Generator, letters: int) -> str:
-    alphabet = np.array(list("abcdefghiklmnoprstuvwy    "))
-    return "".join(draw.choice(alphabet, letters)).capitalize()
-
-
-def _page(draw: np.random.Generator, dark: bool, lines: int, size_px: int) -> Planes:
-    page = Image.new("L", (WIDTH_PX, HEIGHT_PX), 28 if dark else 226)
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size_px)
-    left_px, pitch_px = int(draw.integers(60, 160)), (HEIGHT_PX - 140) // lines
-    for line in range(lines):
-        text = _words(draw, int(draw.integers(12, 40)))
-        pen.text((left_px, 90 + line * pitch_px), text, fill=200 if dark else 40, font=font)
-    return np.asarray(page)
-
-
-def _slides(draw: np.random.Generator) -> Scene:
-    every_s = draw.uniform(15, 40)
-    pages: dict[int, Planes] = {}
-
-    def at(time_s: float) -> Planes:
-        number = int(time_s / every_s)
-        if number not in pages:
-            pages[number] = _planes(_page(draw, False, int(draw.integers(4, 8)), 40), draw)
-        return pages[number].copy()
-
-    return at
-
-
-def _figure(planes: Planes, x_px: float, y_px: float, height_px: int, shade: int) -> None:
-    """A head on a body, cut off at the edges of the picture."""
-    luma = planes[:HEIGHT_PX]
-    tall, wide = height_px, height_px // 2
-    rows, columns = np.ogrid[-1 : 1 : tall * 1j, -1 : 1 : wide * 1j]
-    head = (columns / 0.45) ** 2 + ((rows + 0.7) / 0.28) ** 2 < 1
-    body = (np.abs(columns) < 0.55 + 0.4 * (rows + 0.3)) & (rows > -0.42)
-    left, top = int(x_px) - wide // 2, int(y_px)
-    x0, x1, y0, y1 = max(left, 0), min(left + wide, WIDTH_PX), max(top, 0), min(top + tall, HEIGHT_PX)
-    if x0 >= x1 or y0 >= y1:
-        return
-    view, at = luma[y0:y1, x0:x1], (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-    view[np.broadcast_to(body, (tall, wide))[at]] = shade
-    view[head[at]] = 190
-
-
-def _talk(draw: np.random.Generator) -> Scene:
-    wall, phase = _planes(_texture(draw), draw), draw.uniform(0, 9)
-
-    def at(time_s: float) -> Planes:
-        planes = wall.copy()
-        sway = 40 * math.sin(0.9 * time_s + phase) + 25 * math.sin(2.3 * time_s)
-        _figure(planes, 640 + sway, 200 + 12 * math.sin(3.1 * time_s), 640, 60)
-        return planes
-
-    return at
-
-
-def _screen(draw: np.random.Generator) -> Scene:
-    page = _planes(_page(draw, True, 18, 20), draw)
-    typed = [_words(draw, 60) for _ in range(40)]
-    font = ImageFont.load_default(20)
-
-    def at(time_s: float) -> Planes:
-        planes = page.copy()
-        line, letters = int(time_s / 15) % len(typed), int(time_s % 15 * 4)
-        image = Image.new("L", (WIDTH_PX, 30), 28)
-        ImageDraw.Draw(image).text((60, 2), typed[line][:letters] + "|", fill=220, font=font)
-        planes[676:706] = np.asarray(image)
-        x_px, y_px = 600 + 300 * math.sin(0.2 * time_s), 300 + 200 * math.sin(0.13 * time_s)
-        planes[int(y_px) : int(y_px) + 18, int(x_px) : int(x_px) + 10] = 240
-        return planes
-
-    return at
-
-
-def _pan(draw: np.random.Generator) -> Scene:
-    wide, phase, speed = _texture(draw, HEIGHT_PX, 2 * WIDTH_PX), draw.uniform(0, 6), draw.uniform(0.04, 0.12)
-    chroma = _planes(wide[:, :WIDTH_PX], draw)[HEIGHT_PX:]
-
-    def at(time_s: float) -> Planes:
-        left_px = round(WIDTH_PX / 2 * (1 + math.sin(speed * time_s + phase)))
-        return np.concatenate([wide[:, left_px : left_px + WIDTH_PX], chroma])
-
-    return at
-
-
-def _street(draw: np.random.Generator) -> Scene:
-    place = _planes(_texture(draw), draw)
-    walkers = [(draw.uniform(60, 180), draw.uniform(0, 3000), int(draw.integers(120, 300))) for _ in range(4)]
-
-    def at(time_s: float) -> Planes:
-        planes = place.copy()
-        for speed_px, start_px, tall_px in walkers:
-            x_px = (start_px + speed_px * time_s) % 3000 - 200
-            _figure(planes, x_px, 660 - tall_px, tall_px, 40 + tall_px // 4)
-        return planes
-
-    return at
-
-
-def _film(draw: np.random.Generator) -> Scene:
-    shots = [_pan(draw) for _ in range(6)]
-    cuts_s = np.cumsum(draw.uniform(8, 20, 100))
-
-    def at(time_s: float) -> Planes:
-        return shots[int(np.searchsorted(cuts_s, time_s)) % len(shots)](time_s)
-
-    return at
-
-
-def _grainy(scene: Scene, draw: np.random.Generator) -> Scene:
-    grain = [
-        draw.normal(0, 2.5, (HEIGHT_PX, WIDTH_PX)).clip(-9, 9).astype(np.int8).view(np.uint8)
-        for _ in range(5)
-    ]
-
-    def at(time_s: float) -> Planes:
-        planes = scene(time_s)
-        number = round(time_s * RATE)
-        planes[:HEIGHT_PX] += np.roll(grain[number % 5], 97 * number, 1)
-        return planes
-
-    return at
-
-
-FOOTAGE: dict[str, Callable[[np.random.Generator], Scene]] = {
-    "slides": _slides,
-    "talk": _talk,
-    "screen": _screen,
-    "pan": _pan,
-    "street": _street,
-    "film": _film,
-    "grainy talk": lambda draw: _grainy(_talk(draw), draw),
-    "grainy film": lambda draw: _grainy(_film(draw), draw),
-}
-"""Kinds of footage by name."""
-
-# Events
-
-
 Painter = Callable[[Planes, float], None]
 """Draws an event on a picture; `done` is the part of its time that has passed, 0 to 1."""
 
 
 def _text(draw: np.random.Generator) -> Painter:
-    words, font = _words(draw, int(draw.integers(16, 28))), ImageFont.load_default(22)
+    words, font = words_of(draw, int(draw.integers(16, 28))), ImageFont.load_default(22)
     mask = Image.new("L", (420, 34))
     ImageDraw.Draw(mask).text((4, 2), words, fill=255, stroke_width=1, stroke_fill=120, font=font)
     letters = np.asarray(mask)
@@ -315,7 +166,7 @@ def _writing(draw: np.random.Generator) -> Painter:
 
 
 def _insert(draw: np.random.Generator) -> Painter:
-    picture = _planes(_texture(draw), draw)
+    picture = coloured(texture(draw), draw)
 
     def paint(planes: Planes, done: float) -> None:
         planes[:] = picture
@@ -361,22 +212,25 @@ def _mixed(one: Planes, other: Planes, share: float) -> Planes:
     return ((one * (256 - weight) + other * weight) >> 8).astype(np.uint8)
 
 
-def still(length_s: float, grainy: bool) -> Iterator[Planes]:
-    """A picture that does not change."""
-    draw = np.random.default_rng(0)
-    planes = _planes(_texture(draw), draw)
-    scene = _grainy(lambda _: planes.copy(), draw) if grainy else lambda _: planes
-    return (scene(number / RATE) for number in range(round(length_s * RATE)))
-
-
 # Writing
 
 
-def write(path: Path, frames: Iterator[Planes]) -> None:
-    """Encode with x264's defaults; the file appears when it is complete."""
-    unfinished = path.with_suffix(".part.mp4")
-    with av.open(str(unfinished), "w") as out:
-        stream = out.add_stream("libx264", rate=RATE)
+def rendered(name: str) -> Path:
+    """The clip of a seed, `still`, `grainy still` or `talk`, made if it is not there yet."""
+    path = FOLDER / f"planted-{_VERSION}-{name}.mp4"
+    if path.exists():
+        return path
+    if name == "talk":
+        _write_talk(path)
+    else:
+        _write(path, still(120.0, name != "still") if "still" in name else pictures(plan(int(name))))
+    return path
+
+
+def _write(path: Path, frames: Iterator[Planes], options: dict[str, str] | None = None) -> None:
+    """Encode with x264's defaults, or with options instead of some."""
+    with whole(path) as out:
+        stream = out.add_stream("libx264", rate=RATE, options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
         stream.codec_context.thread_count = 1
         for number, planes in enumerate(frames):
@@ -384,7 +238,6 @@ def write(path: Path, frames: Iterator[Planes]) -> None:
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    unfinished.rename(path)
 
 
 SLIDES_S = (3000.0, 3120.0, 7200.0)
@@ -392,40 +245,21 @@ SLIDES_S = (3000.0, 3120.0, 7200.0)
 _LOOP_S = 10
 
 
-def write_talk(path: Path) -> None:
+def _write_talk(path: Path) -> None:
     """Two hours of three slides with a speaker in the corner: one loop a slide, written again and again."""
-    loops = [_loop(number) for number in range(len(SLIDES_S))]
-    unfinished = path.with_suffix(".part.mp4")
-    with av.open(str(unfinished), "w") as out:
-        stream = out.add_stream("libx264", rate=RATE)
-        stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, RATE)
-        stream.encode(av.VideoFrame(WIDTH_PX, HEIGHT_PX, "yuv420p"))  # opens the codec
-        for turn in range(round(SLIDES_S[-1]) // _LOOP_S):
-            slide = next(n for n, end_s in enumerate(SLIDES_S) if turn * _LOOP_S < end_s)
-            for data, pts, dts, is_keyframe in loops[slide]:
-                packet = av.Packet(data)
-                packet.stream, packet.time_base = stream, Fraction(1, RATE)
-                packet.pts, packet.dts = (ticks + turn * _LOOP_S * RATE for ticks in (pts, dts))
-                packet.is_keyframe = is_keyframe
-                out.mux(packet)
-    unfinished.rename(path)
+    closed = {"g": str(_LOOP_S * RATE), "x264-params": "open-gop=0:scenecut=0"}
+    with TemporaryDirectory() as folder:
+        loops = []
+        for slide, (begin_s, end_s) in enumerate(pairwise((0.0, *SLIDES_S))):
+            loops.append((Path(folder) / f"{slide}.mp4", round(end_s - begin_s) // _LOOP_S))
+            _write(loops[-1][0], _loop(slide), closed)
+        repeat(loops, path)
 
 
-def _loop(slide: int) -> list[tuple[bytes, int, int, bool]]:
-    """(data, pts, dts, is_keyframe) of ten seconds, a closed group of pictures."""
-    codec = av.CodecContext.create("libx264", "w")
-    codec.width, codec.height, codec.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
-    codec.framerate, codec.time_base, codec.thread_count = Fraction(RATE), Fraction(1, RATE), 1
-    codec.options = {"g": str(_LOOP_S * RATE), "x264-params": "open-gop=0:scenecut=0"}
-    draw = np.random.default_rng(slide)
-    page = _planes(_page(draw, False, 5, 40), np.random.default_rng(0))
-    packets = []
+def _loop(slide: int) -> Iterator[Planes]:
+    """Ten seconds of a slide, the end of which goes over into the beginning."""
+    page = coloured(page_of(np.random.default_rng(slide), False, 5, 40), np.random.default_rng(0))
     for number in range(_LOOP_S * RATE):
         planes, turns = page.copy(), 2 * math.pi * number / (_LOOP_S * RATE)
-        _figure(planes, 1180 + 12 * math.sin(3 * turns), 520 + 4 * math.sin(5 * turns), 220, 80)
-        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-        frame.pts = number
-        packets += codec.encode(frame)
-    packets += codec.encode(None)
-    return [(bytes(p), int(p.pts or 0), int(p.dts or 0), p.is_keyframe) for p in packets]
+        draw_figure(planes, 1180 + 12 * math.sin(3 * turns), 520 + 4 * math.sin(5 * turns), 220, 80)
+        yield planes

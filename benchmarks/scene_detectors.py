@@ -22,7 +22,7 @@ def vidcap(path: str, isolation: str) -> list[float]:
     """`scenes` with its defaults; in this process, or with the decoder in its own."""
     from vidcap_core.decoders.pyav import PyAVDecoder
     from vidcap_core.isolation.pool import DecoderPool, Stop
-    from vidcap_core.scenes import boundaries
+    from vidcap_core.looking.scenes import boundaries
 
     with (
         DecoderPool(PyAVDecoder(), isolated=isolation == "process", timeout_s=600) as pool,

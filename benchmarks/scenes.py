@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from measuring import RunError, cost_of
+from media import FOLDER
 from scene_detectors import DETECTORS
 from scene_truth import Score, Truth, labelled, rendered, score
 
@@ -77,7 +78,7 @@ def _arguments() -> argparse.Namespace:
         "--seeds", type=_numbers, default=[100, 101, 102], help="of the hard set; empty: none"
     )
     parser.add_argument("--detectors", type=lambda text: text.split(";"), default=list(DETECTORS))
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=1, help="of each detector, for its CPU time")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -90,21 +91,22 @@ def _truths(arguments: argparse.Namespace) -> Iterator[tuple[str, Truth]]:
     if arguments.media:
         for truth in labelled(arguments.media):
             yield ("the record" if truth.name == RECORD else "other labelled clips"), truth
-    folder = Path(tempfile.gettempdir()) / "vidcap-benchmarks"
-    folder.mkdir(exist_ok=True)
-    for truth in rendered(folder, arguments.seeds):
+    for truth in rendered(FOLDER, arguments.seeds):
         yield "the hard set", truth
 
 
 def _rows(group: str, truth: Truth, arguments: argparse.Namespace) -> Iterator[Row]:
-    for name in arguments.detectors:
-        try:
-            costs = [_cost(name, truth) for _ in range(arguments.runs)]
-        except RunError as error:
-            print(f"{name} refuses {truth.name}: {error}")
-            continue
-        cpu_s = statistics.median(cost_s for cost_s, _ in costs)
-        yield Row(group, truth.name, truth.times_s[-1], name, score(truth, costs[0][1]), cpu_s)
+    costs: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in arguments.detectors}
+    for _ in range(arguments.runs):  # in turn, so that a busy machine slows all alike
+        for name in list(costs):
+            try:
+                costs[name].append(_cost(name, truth))
+            except RunError as error:
+                print(f"{name} refuses {truth.name}: {error}")
+                del costs[name]
+    for name, runs in costs.items():
+        cpu_s = statistics.median(cost_s for cost_s, _ in runs)
+        yield Row(group, truth.name, truth.times_s[-1], name, score(truth, runs[0][1]), cpu_s)
 
 
 def _cost(name: str, truth: Truth) -> tuple[float, list[float]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -13,12 +14,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from vidcap_core.activity import spikes, stretches
 from vidcap_core.decoders.pyav import PyAVDecoder
 from vidcap_core.fit import thin
 from vidcap_core.isolation.child import PathFile
-from vidcap_core.news import Look, fresh, fresh_between, is_thin
-from vidcap_core.quality import detail, exposure
+from vidcap_core.looking.activity import keyframes, spikes, stretches
+from vidcap_core.looking.news import Look, fresh, fresh_between, is_thin
+from vidcap_core.looking.quality import detail, exposure
 from vidcap_core.samplers.adaptive import AdaptiveSampler
 from vidcap_core.testing import SamplerTests
 from vidcap_core.types import Packet, Pick, Segment
@@ -68,13 +69,19 @@ def patched(picture: Luma, x_px: int) -> Luma:
     return moved
 
 
-def video(path: Path, pictures: Sequence[Luma] | Iterator[Luma]) -> Path:
+def video(
+    path: Path,
+    pictures: Sequence[Luma] | Iterator[Luma],
+    codec: Literal["libx264", "mjpeg"] = "libx264",
+    pixel_format: str = "yuv420p",
+) -> Path:
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        options = {"preset": "veryfast"} if codec == "libx264" else {}
+        stream = out.add_stream(codec, rate=RATE, options=options)
+        stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, pixel_format
         stream.codec_context.thread_count = 1
         for number, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, format="gray").reformat(format="yuv420p")
+            frame = av.VideoFrame.from_ndarray(picture, format="gray").reformat(format=pixel_format)
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -166,6 +173,21 @@ def test_a_video_that_begins_in_black_is_not_begun_with_it(tmp_path: Path) -> No
     assert picks(path)[0].time_s >= 12 / RATE
 
 
+def test_what_comes_and_goes_within_the_first_second_is_shown(tmp_path: Path) -> None:
+    card = np.full_like(STILL, 120)
+    shown = picks(video(tmp_path / "v.mp4", frames({range(2, 15): card})))
+    assert [pick.why.partition(";")[0] for pick in shown] == ["new scene", "the beginning"]
+    assert 2 / RATE <= shown[0].time_s < 15 / RATE <= shown[1].time_s
+    assert shown[0].worth < shown[1].worth == 1
+
+
+def test_a_video_that_fades_in_is_begun_once(tmp_path: Path) -> None:
+    fading = {range(n, n + 1): (STILL * min(n / 15, 1)).astype(np.uint8) for n in range(15)}
+    (pick,) = picks(video(tmp_path / "v.mp4", frames(fading, 100)))
+    assert pick.why == "the beginning"
+    assert pick.time_s >= 13 / RATE
+
+
 def test_the_whole_span_is_covered_where_something_moves(tmp_path: Path) -> None:
     turning = (np.roll(STILL, 3 * n, 0) for n in range(250))
     segments = proposed(video(tmp_path / "v.mp4", turning))
@@ -183,6 +205,20 @@ def test_by_the_index_alone_nothing_is_looked_at(tmp_path: Path, monkeypatch: py
     monkeypatch.delattr(PyAVVideo, "scan")
     found = picks(path, AdaptiveSampler(look="index"))
     assert any(137 / RATE <= pick.time_s < 145 / RATE and pick.worth >= 0.3 for pick in found)
+
+
+def test_a_file_of_nothing_but_keyframes_is_covered_by_the_index(tmp_path: Path) -> None:
+    path = video(tmp_path / "v.avi", frames({range(137, 250): letters(STILL)}), "mjpeg", "yuvj420p")
+    found = picks(path, AdaptiveSampler(look="index"))
+    times_s = [0.0, *(pick.time_s for pick in found), 10.0]
+    assert max(later - earlier for earlier, later in pairwise(times_s)) <= 1.01
+    assert {pick.why for pick in found} == {"the beginning", "something may move"}
+
+
+def test_what_was_not_looked_at_is_not_said_to_be_still(tmp_path: Path) -> None:
+    path = video(tmp_path / "v.mp4", frames({}))
+    found = picks(path, AdaptiveSampler(look="index"))
+    assert found[-1].why.endswith("; the index tells of nothing else until 0:10")
 
 
 @pytest.mark.parametrize("options", [{"look": "hard"}, {"every_s": 0}])
@@ -225,10 +261,6 @@ def test_pictures_of_any_size_are_compared(height_px: int, width_px: int) -> Non
     assert fresh(white, white).max() == 0
 
 
-def test_a_picture_of_another_size_is_all_news() -> None:
-    assert fresh(look(texture(1, 90, 160)), look(texture(1, 180, 320))).min() == 1
-
-
 @given(st.floats(0, 1))
 def test_a_mixture_of_two_pictures_shows_nothing_new(share: float) -> None:
     one, other = texture(7, 90, 160), texture(8, 90, 160)
@@ -263,6 +295,29 @@ def test_stretches_tile_the_span_and_hold_every_active_frame(spans: list[tuple[i
         assert any(s.is_active and s.start_s <= number / RATE <= s.end_s for s in found)
     if not active - {0}:
         assert [stretch.is_active for stretch in found] == [False]
+
+
+def test_keyframes_that_follow_each_other_leave_all_open() -> None:
+    keys = [*range(1000, 1100), 2000]
+    packets = listed([40] * 2500, (0, *keys))
+    found = stretches(packets, 0.0, 100.0, 1280 * 720, 0.0)
+    assert [(s.start_s, s.end_s) for s in found if s.is_active] == [(39.5, 1099 / RATE)]
+    assert stretches(packets[:1], 0.0, 0.0, 1280 * 720, 0.0)[0].is_active is False
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_of_keyframes_those_before_the_longest_distance_are_cuts(is_key: list[bool]) -> None:
+    packets = [Packet(float(number), 1, key) for number, key in enumerate(is_key)]
+    found = keyframes(packets)
+    assert [time_s for time_s, _ in found] == [packet.time_s for packet in packets if packet.is_key]
+    edges = [*(time_s for time_s, _ in found), float(len(is_key))]
+    usual = max((later - earlier for earlier, later in pairwise(edges)), default=0)
+    early = [later - earlier < 0.9 * usual for earlier, later in pairwise(edges[:-1])]
+    assert [is_cut for _, is_cut in found] == [False, *early][: len(found)]
+
+
+def test_the_last_keyframe_comes_early_where_more_frames_follow_it_than_stood_before_it() -> None:
+    assert [spike.time_s for spike in spikes(listed([1000] * 400, keys=(0, 100)), 0.0)] == [100 / RATE]
 
 
 def test_sizes_of_several_times_the_usual_are_spikes() -> None:

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,6 +143,14 @@ def test_out_is_a_file_for_one_and_a_folder_for_many(cli: Cli, clip: PaintedVide
     assert names == ["0-2.json", "0.json", "1.json", "2.json", "3.json"]
     assert json.loads((cli.folder / "captions/2.json").read_text())["uri"] == f"{clips}/2.mp4"
     assert "for many videos name a folder" in cli.fails(*offline, clips, "--out", "new/caption.txt", code=4)
+
+
+def test_no_video_is_written_over(cli: Cli, clip: PaintedVideo) -> None:
+    video = cli.folder / "mine.mp4"
+    shutil.copy(clip.path, video)
+    said = cli.fails("--captioner", "offline", video, "--out", "mine.mp4", code=4)
+    assert "mine.mp4 is the video itself" in said
+    assert video.read_bytes() == clip.path.read_bytes()
 
 
 def test_what_cannot_be_written_is_told_before_anything_is_paid_for(

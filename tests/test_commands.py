@@ -97,6 +97,7 @@ def test_an_unknown_one(site: Path) -> None:
         (["caption", "--captioner", "o"], {"offline", "openai", "openai_compatible"}),
         (["run", "desc"], {"describe"}),
         (["compare", "--samplers", "uniform,fix"], {"uniform,fixed_interval"}),
+        (["caption", "--sampler", "uniform,fix"], set()),
         (["caption", "--profile", "dr"], {"draft"}),
     ],
 )

@@ -29,7 +29,7 @@ from vidcap_core import (
 )
 from vidcap_core.cli import app
 from vidcap_core.comparing import Comparison
-from vidcap_core.testing import Endpoint
+from vidcap_core.testing import Endpoint, Fault
 from vidcap_core.testing.videos import PaintedVideo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -286,6 +286,30 @@ def test_json_and_what_the_model_says(clip: PaintedVideo, here: Path, endpoint: 
     assert len(endpoint.chats) == 2
 
 
-def test_a_captioner_that_refuses_ends_it(clip: PaintedVideo, here: Path) -> None:
+def test_where_the_key_gives_out_all_that_was_made_stands(clip: PaintedVideo, here: Path) -> None:
+    with Endpoint(faults=[Fault(name="answers"), Fault.no_quota()]) as endpoint:
+        asks = ("--caption", "--base-url", endpoint.base_url, "--model", "qwen", "--json", "--quiet")
+        said = compare(clip.path, "--samplers", "uniform,keyframes,fixed_interval", *asks, code=5)
+        assert len(endpoint.chats) == 2
+    rows = json.loads(said)["samplers"]
+    assert [row["error"] and row["error"]["type"] for row in rows] == [None, "AccessError", None]
+    assert [bool(row["result"]) for row in rows] == [True, False, False]
+    assert all(row["images"] for row in rows)
+    page = Page((here / "compare.html").read_text())
+    assert len(page.of_class("tick")) == sum(len(row["images"]) for row in rows)
+    assert "A video in " in page.text
+    assert "AccessError: " in page.text
+
+
+@pytest.mark.parametrize("named", [(), ("--samplers", "uniform")])
+def test_the_configured_sampler_need_not_be_there(
+    named: tuple[str, ...], clip: PaintedVideo, here: Path
+) -> None:
+    said = compare(clip.path, *named, "--set", "sampler=nope", "--frames", 2, "--quiet")
+    assert "uniform(count=2)  " in said
+    assert "no sampler to compare" in compare(clip.path, "--samplers", ",", code=4)
+
+
+def test_without_a_captioner_nothing_is_compared(clip: PaintedVideo, here: Path) -> None:
     assert "no captioner is chosen" in compare(clip.path, "--caption", code=4)
     assert not (here / "compare.html").exists()

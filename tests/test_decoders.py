@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
+from pydantic import ValidationError
 
 from vidcap_core import Decoder, Frame, Pick, PyAVDecoder
 from vidcap_core.decoders.pyav_video import PyAVVideo
@@ -17,6 +18,11 @@ from vidcap_core.video import SeekableFile
 
 class TestPyAV(DecoderTests):
     decoder = PyAVDecoder()
+
+
+def test_there_are_not_more_workers_than_any_machine_has_use_for() -> None:
+    with pytest.raises(ValidationError, match="workers"):
+        PyAVDecoder(workers=1000)
 
 
 class LateVideo(PyAVVideo):

@@ -15,6 +15,7 @@ from vidcap_core import Chosen, Claim, Failure, LocalSource, Media, Source, Vidc
 from vidcap_core.chosen import Given
 from vidcap_core.cli import app
 from vidcap_core.finding import Videos
+from vidcap_core.tasks import CAPTION
 from vidcap_core.testing.videos import PaintedVideo
 
 
@@ -70,7 +71,7 @@ def test_one_video_and_many_are_looked_up_once(clip: PaintedVideo) -> None:
     with Vidcap(source=Counting(), captioner="offline", max_frames=1) as vidcap:
         vidcap.caption(clip.path)
         assert Counting.asked == [str(clip.path)]
-        assert len(list(vidcap.run(Videos([str(clip.path)] * 2, vidcap.chosen)))) == 2
+        assert len(list(vidcap._run(Videos([str(clip.path)] * 2, vidcap.chosen), CAPTION))) == 2
     assert len(Counting.asked) == 3
 
 

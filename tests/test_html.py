@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from importlib.resources import files
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -64,6 +66,25 @@ def test_attributes() -> None:
 def test_no_attribute_runs_a_script_or_is_another_one(name: str) -> None:
     with pytest.raises(ValueError, match="attribute"):
         element("p", **{name: "alert(1)"})
+
+
+@pytest.mark.parametrize("name", ["href", "src"])
+@pytest.mark.parametrize(
+    "address",
+    ["javascript:alert(1)", " #a", "https://there.example/#", "//there.example", "data:text/html,<b>", ""],
+)
+def test_nothing_leads_out_of_the_page(name: str, address: str) -> None:
+    with pytest.raises(ValueError, match="leads out of the page"):
+        element("a", **{name: address})
+    assert element("a", href="#f0") == '<a href="#f0"></a>'
+    assert element("img", src="data:image/png;base64,AA==") == '<img src="data:image/png;base64,AA==">'
+
+
+def test_the_style_closes_what_it_opens_and_nothing_else() -> None:
+    style = files("vidcap_core.reports").joinpath("report.css").read_text(encoding="utf-8")
+    depths = list(accumulate({"{": 1, "}": -1}.get(letter, 0) for letter in style))
+    assert min(depths) >= 0
+    assert depths[-1] == 0
 
 
 def test_an_element_has_a_name() -> None:

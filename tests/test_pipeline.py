@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -366,13 +366,28 @@ def test_progress_is_told_step_by_step(pipeline: Make) -> None:
     assert [one.step for one in told if one.uri == "missing"] == ["open", "done"]
 
 
-def test_what_a_callback_raises_is_not_hidden(pipeline: Make) -> None:
-    def on_progress(progress: Progress) -> None:
-        if progress.step == "frames":
-            raise ZeroDivisionError
+class Looking(Sampler):
+    """Looks, and may go on whatever happens meanwhile."""
 
-    with pytest.raises(ZeroDivisionError):
-        collected(pipeline(on_progress=on_progress), ["a"])
+    name = "looking"
+    swallows: bool = False
+
+    def segments(self, video: Video) -> Iterator[Segment]:
+        with suppress(*[Exception] * self.swallows):
+            for _ in video.scan():
+                pass
+        yield Segment(video.start_s, video.end_s, (Pick(1.0),))
+
+
+@pytest.mark.parametrize("swallows", [True, False])
+@pytest.mark.parametrize("step", ["look", "frames"])
+def test_what_a_callback_raises_is_not_hidden(step: str, swallows: bool, pipeline: Make) -> None:
+    def on_progress(progress: Progress) -> None:
+        if progress.step == step:
+            raise ZeroDivisionError("the caller's own")
+
+    with pytest.raises(ZeroDivisionError, match="the caller's own"):
+        collected(pipeline(on_progress=on_progress, sampler=Looking(swallows=swallows)), ["a"])
 
 
 class Failing(Told):

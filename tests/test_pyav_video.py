@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from vidcap_core import DecodeError, Frame, Pick
 from vidcap_core.decoders.pyav_cursor import Cursor
+from vidcap_core.decoders.pyav_damage import Decoded
 from vidcap_core.decoders.pyav_file import SharedFile
 from vidcap_core.decoders.pyav_table import SampleTable
 from vidcap_core.decoders.pyav_video import PyAVVideo, open_video
@@ -151,6 +152,34 @@ def test_keyframes_are_seen_alike_whether_the_table_is_known_or_not(painted: Pai
                 before = [(f.time_s, f.luma.tobytes()) for f in part.scan(keyframes_only=True)]
                 list(video.packets())
                 assert [(f.time_s, f.luma.tobytes()) for f in part.scan(keyframes_only=True)] == before
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name.endswith((".mp4", ".mov"))])
+def test_a_seek_lands_where_the_table_says(painted: Paint, name: str) -> None:
+    _check_seeks(painted(name))
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx265", "libx264"])
+@pytest.mark.parametrize("gop", [2, 3])
+def test_a_seek_finds_keyframes_that_stand_close_together(tmp_path: Path, codec: str, gop: int) -> None:
+    _check_seeks(tiny_video(tmp_path / "dense.mp4", codec=codec, gop=gop, b_frames=2))
+
+
+def _check_seeks(truth: PaintedVideo) -> None:
+    with PathFile(str(truth.path)) as file:
+        cursor = Cursor(SharedFile(file))
+        with cursor.container:
+            table = cursor.table()
+            for time_s in np.arange(truth.times_s[0] - 1, truth.end_s + 1, 0.03) if table else ():
+                landed_s = cursor.seek(time_s)
+                cursor.known = table
+                assert landed_s == cursor.keyframe_before(time_s)
+
+
+def test_listing_opens_the_file_once(painted: Paint, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(painted("plain.mp4").path) as video:
+        monkeypatch.setattr(Cursor, "_open", lambda cursor: pytest.fail("the file was opened again"))
+        assert len(list(video.packets())) == 40
 
 
 # The sample table
@@ -394,9 +423,6 @@ BOMB_PX = 9000
 OPEN_AND_WEIGH = """
 import resource, sys
 from vidcap_core import DecodeError
-from vidcap_core.decoders.pyav_cursor import Cursor
-from vidcap_core.decoders.pyav_file import SharedFile
-from vidcap_core.decoders.pyav_table import SampleTable
 from vidcap_core.decoders.pyav_video import open_video
 from vidcap_core.isolation.child import PathFile
 before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -622,6 +648,30 @@ def test_damage_in_a_keyframe_is_mended_by_its_neighbour_and_told(painted: Paint
         # In a window that holds no other there is nothing to stand in.
         alone = next(video.window(1.95, 2.05).frames([Pick(2.0)]))
     assert (alone.time_s, alone.damaged, alone.is_neighbour) == (2.0, True, False)
+
+
+def test_neighbours_are_looked_for_once_for_a_run_of_damaged_frames(
+    painted: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth, broken = painted("front.mp4"), tmp_path / "broken.mp4"
+    data = bytearray(truth.path.read_bytes())
+    with av.open(truth.path) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][12]
+    assert packet.pos is not None
+    begin = packet.pos + packet.size // 2
+    data[begin : begin + 20] = random.Random(1).randbytes(20)
+    broken.write_bytes(data)
+    looked, look = list[float](), Cursor.keyframes
+
+    def counted(cursor: Cursor, until_s: float) -> Iterator[Decoded]:
+        looked.append(until_s)
+        return look(cursor, until_s)
+
+    monkeypatch.setattr(Cursor, "keyframes", counted)
+    with opened(broken) as video:
+        frames = list(video.frames([Pick(time_s) for time_s in truth.times_s]))
+    assert sum(frame.is_neighbour for frame in frames) > 5
+    assert len(looked) == 1
 
 
 def test_flipped_bits_are_flagged(painted: Paint, tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from vidcap_core.decoders.pyav_video import PyAVVideo, open_video
 from vidcap_core.isolation.child import PathFile
-from vidcap_core.novelty import Sights
-from vidcap_core.scenes import Boundary, boundaries, scenes
+from vidcap_core.looking.novelty import Sights
+from vidcap_core.looking.novelty import _local_mean as local_mean
+from vidcap_core.looking.scenes import Boundary, boundaries, scenes
+from vidcap_core.looking.transitions import transitions
 from vidcap_core.testing import colour_video
-from vidcap_core.transitions import transitions
 from vidcap_core.types import LumaFrame
 
 Picture = NDArray[np.uint8]
@@ -128,7 +129,9 @@ def faded(old: Picture, new: Picture, share: float) -> Picture:
 
 
 @pytest.mark.parametrize(
-    ("how", "kind"), [(wiped, "dissolve"), (dissolved, "dissolve"), (faded, "fade")], ids=str
+    ("how", "kind"),
+    [(wiped, "dissolve"), (dissolved, "dissolve"), (faded, "fade")],
+    ids=["wipe", "dissolve", "fade"],
 )
 @pytest.mark.parametrize("length", [14, 36])
 def test_gradual_changes_are_found_once_and_their_extent_told(
@@ -172,7 +175,9 @@ def flat(number: int) -> Picture:
 
 
 @pytest.mark.parametrize(
-    "shot", [pan(0, 2.0), pan(0, 9.0), shaken, dimmed, strobe, passed, flat], ids=lambda shot: shot.__name__
+    "shot",
+    [pan(0, 2.0), pan(0, 9.0), shaken, dimmed, strobe, passed, flat],
+    ids=["pan", "fast pan", "shake", "light", "strobe", "passer-by", "flat"],
 )
 def test_motion_and_light_are_no_scenes(tmp_path: Path, shot: Shot) -> None:
     assert found(video_of(tmp_path / "one.mp4", shots((shot, 120)))) == []
@@ -194,18 +199,23 @@ def test_black_before_the_first_picture_ends_with_a_fade_and_the_last_fade_begin
     assert 1.0 <= change.time_s <= 1.0 + 20 / RATE
 
 
+class Watched(PyAVVideo):
+    """Tells which pictures were looked at."""
+
+    def __init__(self, file: PathFile) -> None:
+        super().__init__(file)
+        self.looked: list[float] = []
+        self.keyframes: list[float] = []
+
+    def scan(
+        self, every_s: float = 0.0, width_px: int = 160, keyframes_only: bool = False
+    ) -> Iterator[LumaFrame]:
+        for frame in super().scan(every_s, width_px, keyframes_only):
+            (self.keyframes if keyframes_only else self.looked).append(frame.time_s)
+            yield frame
+
+
 def test_what_the_packets_settle_is_not_decoded(tmp_path: Path) -> None:
-    looked: list[float] = []
-
-    class Watched(PyAVVideo):
-        def scan(
-            self, every_s: float = 0.0, width_px: int = 160, keyframes_only: bool = False
-        ) -> Iterator[LumaFrame]:
-            for frame in super().scan(every_s, width_px, keyframes_only):
-                if not keyframes_only:
-                    looked.append(frame.time_s)
-                yield frame
-
     frames = shots((still(0), 400), (still(1), 200))
     path = video_of(tmp_path / "still.mp4", frames, gop=50, scenecut=False)
     with PathFile(str(path)) as file:
@@ -213,8 +223,30 @@ def test_what_the_packets_settle_is_not_decoded(tmp_path: Path) -> None:
         (change,) = boundaries(video)
         video.close()
     assert change.time_s == 400 / RATE
-    assert len(looked) < 150
-    assert min(looked) > 10
+    assert len(video.looked) < 150
+    assert min(video.looked) > 10
+
+
+def test_keyframes_that_can_settle_nothing_are_not_compared(tmp_path: Path) -> None:
+    restless = [seen(painted_once[number % 5]) for number in range(200)]
+    frames = [*restless, *shots((still(5), 200))]
+    path = video_of(tmp_path / "restless.mp4", frames, gop=50, scenecut=False)
+    with PathFile(str(path)) as file:
+        video = Watched(file)
+        list(boundaries(video))
+        video.close()
+    assert video.keyframes == [8.0, 10.0, 12.0, 14.0]
+    assert video.looked[0] == 0
+    assert 7.9 < video.looked[-1] < 15.99
+
+
+@given(st.integers(0, 99), st.integers(1, 12), st.integers(1, 12))
+@settings(max_examples=30, deadline=None)
+def test_the_local_mean_is_that_of_the_square_round_a_pixel(seed: int, height: int, width: int) -> None:
+    grey = np.random.default_rng(seed).integers(0, 256, (2, height, width)).astype(np.float32)
+    around = np.pad(grey, ((0, 0), (4, 4), (4, 4)), mode="edge")
+    squares = np.lib.stride_tricks.sliding_window_view(around, (9, 9), (1, 2))
+    assert np.allclose(local_mean(grey), squares.mean((3, 4)), atol=1e-3)
 
 
 def test_a_window_is_looked_at_alone_and_keeps_its_times(tmp_path: Path) -> None:
@@ -237,10 +269,11 @@ def test_scenes_tile_the_span(tmp_path: Path, threshold: float) -> None:
         assert scene.start_s <= scene.clear_start_s <= scene.clear_end_s <= scene.end_s
 
 
-def test_short_scenes_belong_to_the_one_before(tmp_path: Path) -> None:
+def test_short_scenes_belong_to_the_one_after(tmp_path: Path) -> None:
     path = video_of(tmp_path / "short.mp4", shots((still(0), 50), (still(1), 10), (still(2), 50)))
     with opened(path) as video:
         assert [scene.start_s for scene in scenes(video, min_scene_s=1.0)] == [0.0, 2.0]
+        assert [scene.start_s for scene in scenes(video.window(None, 2.4), min_scene_s=1.0)] == [0.0]
 
 
 @settings(max_examples=40, deadline=None)
@@ -275,21 +308,22 @@ def test_novelty_is_a_share_and_blind_to_light(one: int, other: int, gain: float
 
 @pytest.mark.skipif(not MEDIA.exists(), reason="the shared media are not here")
 @pytest.mark.parametrize(
-    ("name", "cuts"),
+    ("name", "cuts", "gradual"),
     [
-        ("video1.mp4", (144, 237)),
-        ("big_buck_bunny_0_30.webm", (283, 376, 551)),
-        ("chaplin.mp4", ()),
-        ("yoga.mp4", ()),
-        ("flipping_a_pancake.mkv", ()),
-        ("fades.mp4", ()),
+        ("video1.mp4", (144, 237), 0),
+        ("big_buck_bunny_0_30.webm", (283, 376, 551), 1),
+        ("chaplin.mp4", (), 0),
+        ("yoga.mp4", (), 0),
+        ("flipping_a_pancake.mkv", (), 0),
+        ("fades.mp4", (), 0),
     ],
 )
-def test_cuts_of_real_clips(name: str, cuts: tuple[int, ...]) -> None:
+def test_changes_of_real_clips(name: str, cuts: tuple[int, ...], gradual: int) -> None:
     items = json.loads((MEDIA / "manifest.json").read_text("utf-8"))["items"]
     (item,) = [item for item in items if Path(item["file"]).name == name]
     times_s = json.loads((MEDIA / item["video_frames"]["v0"]["frames_json"]).read_text("utf-8"))["pts_s"]
-    told = [change.time_s for change in found(MEDIA / item["file"]) if change.kind == "cut"]
-    assert len(told) == len(cuts)
+    changes = found(MEDIA / item["file"])
+    told = [change.time_s for change in changes if change.kind == "cut"]
+    assert (len(told), len(changes) - len(told)) == (len(cuts), gradual)
     for time_s, cut in zip(told, cuts, strict=True):
         assert times_s[cut - 2] - 1e-3 <= time_s <= times_s[cut + 2] + 1e-3

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -110,9 +111,29 @@ def test_strips_of_many_and_what_stands_in_their_way(clip: PaintedVideo, clips: 
     scenes(clip.path, clips, *uniform(1), "--strip", tmp_path / "strips")
     assert len(list((tmp_path / "strips").glob("*.jpg"))) == 5
     (tmp_path / "file").write_text("mine")
-    assert "must be a folder" in scenes(clip.path, clips, "--strip", tmp_path / "file", code=4)
+    assert "is a file" in scenes(clip.path, clips, "--strip", tmp_path / "file", code=4)
     assert "must be a file" in scenes(clip.path, "--strip", tmp_path / "strips", code=4)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_no_video_is_written_over(clip: PaintedVideo, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4", "c.jpg"):
+        shutil.copy(clip.path, tmp_path / name)
+    assert "must be a file that ends in .jpg" in scenes("a.mp4", "--strip", "b.mp4", code=4)
+    assert "a.mp4 is the video itself" in scenes("a.mp4", "--out", tmp_path / "a.mp4", code=4)
+    assert "c.jpg is the video itself" in scenes("c.jpg", "--strip", "./c.jpg", code=4)
+    written = {path.read_bytes() for path in tmp_path.iterdir()}
+    assert written == {clip.path.read_bytes()}
+
+
+@pytest.mark.parametrize(("option", "name"), [("--out", "scenes.csv"), ("--strip", "scenes.jpg")])
+def test_a_files_name_is_no_folder_for_many(option: str, name: str, clips: Path, tmp_path: Path) -> None:
+    many = (clips, *uniform(1), "--format", "csv", option, name)
+    assert f"{option} {name} looks like a file" in scenes(*many, code=4)
+    assert not (tmp_path / name).exists()
+    (tmp_path / name).mkdir()
+    scenes(*many)
+    assert len(list((tmp_path / name).iterdir())) == 4
 
 
 def test_what_fails_leaves_the_others_standing(clip: PaintedVideo) -> None:

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from vidcap_core import (
     Failure,
     Offline,
     Progress,
+    Registry,
     Result,
     Sampler,
     Segment,
@@ -132,6 +134,26 @@ def test_objects_and_settings_give_the_same_result(clip: PaintedVideo) -> None:
 def test_what_is_no_plugin_is_refused(choice: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         Vidcap(**choice)
+
+
+def test_plugins_are_looked_up_once(clip: PaintedVideo, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[object] = []
+
+    def load(cls: type[Registry], only: Iterable[str] | None = None) -> Registry:
+        loaded.append(only)
+        return Registry(entry_points(group="vidcap"))
+
+    monkeypatch.setattr(Registry, "load", classmethod(load))
+    with Vidcap(max_frames=1) as vidcap, Vidcap.of(vidcap.chosen) as another:
+        assert len(loaded) == 1
+        vidcap.compare(clip.path, ["uniform", "keyframes"])
+        vidcap.scenes(clip.path, "uniform")
+        assert len(loaded) == 1
+        another.scenes(clip.path, UniformSampler())
+        assert len(loaded) == 1
+        another.compare(clip.path, ["uniform", "keyframes"])
+        another.scenes(clip.path, "uniform")
+    assert len(loaded) == 2
 
 
 def test_frames_need_no_captioner(clip: PaintedVideo) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from vidcap_core import Pick, Progress, Sampler, Segment, Vidcap, Video
 from vidcap_core.decoders.pyav_video import open_video
 from vidcap_core.isolation.child import PathFile
+from vidcap_core.testing import tiny_video
 from vidcap_core.testing.videos import PaintedVideo
 from vidcap_core.watched import Watched
 
@@ -59,9 +62,35 @@ def test_looking_is_progress(clip: PaintedVideo, isolation: str) -> None:
     assert sampled.taking_cpu_s > 0
 
 
-def test_a_long_video_is_told_of_a_few_hundred_times_at_most(clip: PaintedVideo) -> None:
-    told: list[float] = []
-    with PathFile(str(clip.path)) as file, open_video(file) as video:
-        for _ in Watched(video, told.append, step_s=1.0).scan():
+class Counting(Sampler):
+    """Says what looking has cost."""
+
+    name = "counting"
+
+    def segments(self, video: Video) -> Iterable[Segment]:
+        before_s = video.cpu_s
+        for _ in video.scan():
             pass
-    assert len(told) == 5
+        yield Segment(video.start_s, video.end_s, (Pick(1.0, why=f"{before_s} {video.cpu_s}"),))
+
+
+@pytest.mark.parametrize("isolation", ["process", "none"])
+def test_a_sampler_sees_what_its_looking_costs_the_decoder(clip: PaintedVideo, isolation: str) -> None:
+    with Vidcap(sampler=Counting(), isolation=isolation) as vidcap:
+        (image,) = vidcap.frames(clip.path)
+    before_s, after_s = map(float, image.why.split())
+    if isolation == "process":
+        assert 0 < before_s < after_s < 60
+    else:
+        assert before_s == after_s == 0
+
+
+def test_however_many_frames_there_are_it_is_told_a_few_hundred_times_at_most(tmp_path: Path) -> None:
+    many = tiny_video(tmp_path / "many.mp4", frames=1000, rate=100, width_px=64, height_px=48, gop=100)
+    told: list[float] = []
+    with PathFile(str(many.path)) as file, open_video(file) as video:
+        assert len(list(Watched(video, told.append).scan())) == 1000
+    # A step is a 200th of the video; no place is told twice, and none is left out.
+    assert 150 <= len(told) <= 201
+    assert told == sorted(told)
+    assert max(b - a for a, b in pairwise(told)) < 0.07

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .errors import UnsupportedRung as UnsupportedRung
     from .errors import VidcapError as VidcapError
     from .hooks import hookimpl as hookimpl
+    from .looking.scenes import Scene as Scene
+    from .looking.scenes import scenes as scenes
     from .pipeline import Progress as Progress
     from .plugin import Captioner as Captioner
     from .plugin import Claim as Claim
@@ -52,8 +54,6 @@ if TYPE_CHECKING:
     from .sampling import Sampled as Sampled
     from .sampling import Shown as Shown
     from .scene_list import Scenes as Scenes
-    from .scenes import Scene as Scene
-    from .scenes import scenes as scenes
     from .settings import Settings as Settings
     from .sources.local import LocalSource as LocalSource
     from .task_choice import choose_task as choose_task
@@ -111,6 +111,7 @@ _HOMES = {
         "VidcapError",
     ),
     "hooks": ("hookimpl",),
+    "looking.scenes": ("Scene", "scenes"),
     "pipeline": ("Progress",),
     "plugin": ("Captioner", "Claim", "Decoder", "Plugin", "Sampler", "Session", "Source"),
     "preparation": ("prepare",),
@@ -122,7 +123,6 @@ _HOMES = {
     "samplers.scene_change": ("SceneChangeSampler", "picks_of_scene"),
     "sampling": ("Sampled", "Shown"),
     "scene_list": ("Scenes",),
-    "scenes": ("Scene", "scenes"),
     "settings": ("Settings",),
     "sources.local": ("LocalSource",),
     "task_choice": ("choose_task",),

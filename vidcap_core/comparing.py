@@ -25,8 +25,6 @@ from .version import __version__
 if TYPE_CHECKING:
     from .pipeline import Pipeline
 
-_TRIED_FIRST = UniformSampler(count=1)
-"""Whether there is anything to see is told once; and no sampler pays for what the first one has to import."""
 _LONGEST_OPTIONS = 80
 
 
@@ -37,7 +35,7 @@ class Compared:
     name: str
     """What it was chosen by, a nickname perhaps."""
     options: Mapping[str, Any]
-    """Those that are not as its author set them."""
+    """Those that differ from its defaults."""
     error: VidcapError | None = None
     segments: tuple[Segment, ...] = ()
     images: tuple[Image, ...] = field(default=(), repr=False)
@@ -110,16 +108,19 @@ async def compare(
     """Let every sampler choose, one after the other, with one budget, from one opened video.
 
     Each sampler comes with what it is chosen by. With a `task` the model is asked about the frames of
-    each. Raises VidcapError where the video cannot be read at all.
+    each, until it refuses all further requests. Raises VidcapError where the video cannot be read at all.
     """
+    compared: list[Compared] = []
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(pipeline.session()) if task else None
         media = await stack.enter_async_context(pipeline.opened(uri))
-        tried = await pipeline.with_sampler(_TRIED_FIRST).taken(media, task or CAPTION)
-        compared = [
-            await _compared(name, pipeline.with_sampler(sampler), media, task, session)
-            for name, sampler in samplers
-        ]
+        # One frame, shown to nobody: a video without a picture fails here, once and not in every row, and
+        # what is imported for the first frame is not counted as the first sampler's CPU time.
+        tried = await pipeline.with_sampler(UniformSampler(count=1)).taken(media, task or CAPTION)
+        for name, sampler in samplers:
+            compared.append(await _compared(name, pipeline.with_sampler(sampler), media, task, session))
+            if isinstance(compared[-1].error, AccessError):
+                session = None  # it refuses the others as well; their frames still stand
     chosen = pipeline.chosen
     return Comparison(
         uri=uri,
@@ -149,8 +150,6 @@ async def _compared(
             errors = [item.error for item in result.items if item.error]
             # As elsewhere, an answer of which nothing is left is a failure.
             return replace(row, result=result, error=errors[0] if len(errors) == len(result.items) else None)
-    except AccessError:
-        raise  # it refuses the others as well
     except VidcapError as error:
         return replace(row, error=error)
     return row

@@ -15,7 +15,7 @@ from .types import Failure
 class Videos(Iterator[str | Failure]):
     """The videos that URIs stand for, in order; a URI that stands for none is a Failure.
 
-    `Pipeline.run` and `Vidcap.run` take it as it is: no source is asked twice.
+    `Pipeline.run` takes it as it is: no source is asked twice.
     """
 
     def __init__(self, uris: Iterable[str], chosen: Chosen) -> None:

@@ -42,7 +42,8 @@ class Progress:
     """Where a video stands.
 
     `done` of `total` counts bytes while the step is `fetch`, seconds of the video while a sampler
-    looks at it, frames while they are taken. A total of 0 is one that is not known.
+    looks at it, frames while they are taken. A sampler may look several times, each time from the
+    start. A total of 0 is one that is not known.
     """
 
     uri: str

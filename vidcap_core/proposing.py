@@ -17,7 +17,7 @@ from .watched import Watched
 
 OnStep: TypeAlias = Callable[[Literal["look", "frames"], float, float], None]
 """Called with what is under way, and how much is done of how much: of the span in seconds while a sampler
-looks, of the frames while they are taken."""
+looks, in each of its passes anew, of the frames while they are taken."""
 
 _MOST_PICKS = 100_000
 """What a sampler may propose; a sampler that proposes without end would fill the memory."""
@@ -30,16 +30,37 @@ def unheard(step: Literal["look", "frames"], done: float, total: float) -> None:
 
 
 def proposed(sampler: Sampler, video: Video, stop: Stop, on_step: OnStep = unheard) -> list[Segment]:
-    """All segments of a sampler, checked. Raises PluginError, and SettingsError for too many picks."""
+    """All segments of a sampler, checked. Raises PluginError, and SettingsError for too many picks.
+
+    What `on_step` raises is raised as it is.
+    """
+    raised: list[BaseException] = []
 
     def on_look(time_s: float) -> None:
-        stop.check()
-        on_step("look", time_s - video.start_s, video.duration_s)
+        try:
+            stop.check()
+            on_step("look", time_s - video.start_s, video.duration_s)
+        except BaseException as error:
+            raised.append(error)
+            raise
 
+    try:
+        segments = _collected(sampler, Watched(video, on_look), stop)
+    finally:
+        # It went through the sampler, which may have swallowed it, and is not to be blamed for it.
+        if raised:
+            raise raised[0]
+    _check_picks([pick for segment in segments for pick in segment.picks], sampler, video)
+    for segment in segments:
+        _check_inside(segment, sampler)
+    return segments
+
+
+def _collected(sampler: Sampler, video: Video, stop: Stop) -> list[Segment]:
     segments: list[Segment] = []
     count, end_s = 0, video.start_s
     with blaming(sampler):
-        for segment in sampler.segments(Watched(video, on_look)):
+        for segment in sampler.segments(video):
             _check_segment(segment, sampler, end_s)
             end_s = segment.end_s
             # Python code cannot be stopped from outside, only between its steps.
@@ -51,9 +72,6 @@ def proposed(sampler: Sampler, video: Video, stop: Stop, on_step: OnStep = unhea
                 raise SettingsError(
                     f"sampler {sampler.name!r} proposes more than {_MOST_PICKS:,} frames: take fewer"
                 )
-    _check_picks([pick for segment in segments for pick in segment.picks], sampler, video)
-    for segment in segments:
-        _check_inside(segment, sampler)
     return segments
 
 

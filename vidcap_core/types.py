@@ -148,9 +148,9 @@ class Frame:
     pixels: NDArray[np.uint8]
     """uint8[height, width, 3], RGB, upright, square pixels."""
     damaged: bool = False
-    """Whether the frame that was asked for is."""
+    """Whether the frame that was asked for is. Without `is_neighbour`, this one may look wrong."""
     is_neighbour: bool = False
-    """Whether this is a sound one near it, in place of the damaged one."""
+    """Whether a sound picture from near by stands in for the damaged one."""
 
 
 @dataclass(frozen=True, slots=True)

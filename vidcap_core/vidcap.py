@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast, overload
 
 from pydantic import BaseModel
@@ -73,8 +74,9 @@ class Vidcap:
         if "captioner" in objects and (model or base_url):
             raise SettingsError("the captioner is given as an object: give it its model and base_url itself")
         loaded = load_settings({**settings, **names}, model=model, base_url=base_url)
+        self._registry = Registry.load(loaded.plugins)
         given: dict[str, Any] = objects
-        chosen = choose(loaded, Registry.load(loaded.plugins), Given(**given), asks=False)
+        chosen = choose(loaded, self._registry, Given(**given), asks=False)
         self._start(Pipeline(chosen, on_progress))
 
     @classmethod
@@ -154,7 +156,7 @@ class Vidcap:
         self._check_open()
         outcome: Videos | Result | Failure = await self._pipeline.only(os.fspath(uri))
         if isinstance(outcome, Videos):
-            async with aclosing(self.arun(outcome, task, keep_images=True)) as outcomes:
+            async with aclosing(self._outcomes(outcome, task, keep_images=True)) as outcomes:
                 outcome = await anext(outcomes)
         if isinstance(outcome, Failure):
             outcome.error.args = (f"{outcome.uri}: {outcome.error}",)
@@ -169,7 +171,7 @@ class Vidcap:
         return choose_task(name, self.chosen.settings, prompt=prompt)
 
     def run(
-        self, uris: Iterable[Uri] | Uri | Videos, task: Task | str = CAPTION, *, keep_images: bool = False
+        self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION, *, keep_images: bool = False
     ) -> Items[Result | Failure]:
         """An outcome for every video, in order; folders and patterns stand for their videos.
 
@@ -179,18 +181,23 @@ class Vidcap:
         return Items(self._portal, self.arun(uris, task, keep_images=keep_images))
 
     def arun(
-        self, uris: Iterable[Uri] | Uri | Videos, task: Task | str = CAPTION, *, keep_images: bool = False
+        self, uris: Iterable[Uri] | Uri, task: Task | str = CAPTION, *, keep_images: bool = False
     ) -> AsyncGenerator[Result | Failure, None]:
         """An outcome for every video, in order; folders and patterns stand for their videos."""
         self._check_open()
-        outcomes = self._pipeline.run(self._videos(uris), self._task(task), keep_images=keep_images)
-        return self._held(outcomes)
-
-    def _videos(self, uris: Iterable[Uri] | Uri | Videos) -> Videos:
-        if isinstance(uris, Videos):
-            return uris
         many: Iterable[Uri] = [uris] if isinstance(uris, (str, os.PathLike)) else uris
-        return Videos((os.fspath(uri) for uri in many), self.chosen)
+        videos = Videos((os.fspath(uri) for uri in many), self.chosen)
+        return self._outcomes(videos, self._task(task), keep_images=keep_images)
+
+    def _run(self, videos: Videos, task: Task) -> Items[Result | Failure]:
+        """As `run`; for vidcap's own commands, which look ahead: no source is asked twice."""
+        return Items(self._portal, self._outcomes(videos, task, keep_images=False))
+
+    def _outcomes(
+        self, videos: Videos, task: Task, *, keep_images: bool
+    ) -> AsyncGenerator[Result | Failure, None]:
+        self._check_open()
+        return self._held(self._pipeline.run(videos, task, keep_images=keep_images))
 
     def _task(self, task: Task | str) -> Task:
         return task if isinstance(task, Task) else self.task(task)
@@ -237,8 +244,9 @@ class Vidcap:
         """Samplers side by side on one video: frames, coverage, tokens, CPU time, and a page to look at.
 
         Without `samplers`, all that are installed and need no options. With a `task` the model is
-        asked about the frames of each. A sampler that fails is a row with its error; VidcapError is
-        raised where the video cannot be read, and where a name is unknown.
+        asked about the frames of each, until it refuses all further requests. A sampler that fails is
+        a row with its error; VidcapError is raised where the video cannot be read, and where a name is
+        unknown.
         """
         return self._portal.run(self.acompare(uri, samplers, task))
 
@@ -249,8 +257,9 @@ class Vidcap:
         from .comparing import compare
 
         self._check_open()
-        installed = ready(self.chosen.settings, self._registry, "samplers")
-        given = list(installed if samplers is None else samplers)
+        if samplers is None:
+            samplers = ready(self.chosen.settings, self._registry, "samplers")
+        given = list(samplers)
         if not given:
             raise SettingsError("there is no sampler to compare: name some")
         named = [(one if isinstance(one, str) else one.name, self._sampler(one)) for one in given]
@@ -269,7 +278,7 @@ class Vidcap:
         _check_object("sampler", sampler)
         return sampler
 
-    @property
+    @cached_property
     def _registry(self) -> Registry:
         return Registry.load(self.chosen.settings.plugins)
 

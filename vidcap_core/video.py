@@ -68,6 +68,10 @@ class Video(ABC):
 
         The frame on screen at t is the last one with a presentation time ≤ t; before the first
         frame it is the first one. Picks come in ascending order of time.
+
+        In place of a damaged frame a sound one may be given that lies in the span and at most 2 s
+        from the time asked for, with `damaged` and `is_neighbour` both set. Where there is none, the
+        damaged frame is given, with `damaged` alone.
         """
 
     @abstractmethod

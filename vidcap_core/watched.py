@@ -35,6 +35,11 @@ class Watched(Video):
         self.width_px, self.height_px = video.width_px, video.height_px
         self.frame_rate, self.codec, self.has_audio = video.frame_rate, video.codec, video.has_audio
 
+    @property
+    def cpu_s(self) -> float:  # type: ignore[override]  # nobody sets it
+        """CPU time that the decoder's process has spent on the video so far."""
+        return self._video.cpu_s
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # of copies and pickles, which have no video yet
             raise AttributeError(name)

@@ -14,6 +14,7 @@ from ..tasks import CAPTION, Task
 from ..vidcap import Vidcap
 from ..writers import to_json, work_plain
 from .choosing import load
+from .files import spare_inputs
 from .order import Order
 from .output import ResultOutput
 from .tally import Tally
@@ -25,6 +26,7 @@ def run(order: Order) -> int:
     started_s = time.perf_counter()
     settings, registry = load(order)
     task = choose_task(order.task, settings, prompt=order.prompt, schema=order.schema)
+    spare_inputs(order.uris, order.out)
     chosen = choose(settings, registry, asks=False)
     videos = Videos(order.uris, chosen)
     single = len(order.uris) == 1 and videos.begins_with(order.uris[0])
@@ -41,7 +43,7 @@ def run(order: Order) -> int:
             _dry_run(vidcap, videos, task, tally, display, single=single)
             return tally.exit_code
         with ResultOutput(order.format, order.out, single=single) as output:
-            for outcome in vidcap.run(videos, task):
+            for outcome in vidcap._run(videos, task):
                 with display.paused():
                     output.write(outcome)
                     tally.add(outcome)

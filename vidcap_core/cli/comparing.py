@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..chosen import choose, ready
 from ..comparing import Comparison
-from ..errors import SettingsError
+from ..errors import AccessError, SettingsError
 from ..reports.html import is_own_page
 from ..text import for_terminal
 from ..vidcap import Vidcap
@@ -23,10 +23,11 @@ def run(order: Order, *, says: bool, as_json: bool) -> int:
     """Write the page of a comparison and print its figures; returns the exit code."""
     out = order.out or Path("compare.html")
     _claim(out)
-    settings, registry = load(order)
+    settings, registry = load(replace(order, samplers=order.samplers or ()))
     if order.samplers is None:
         order = replace(order, samplers=tuple(ready(settings, registry, "samplers")))
-        settings = settings_of(order, registry)
+    # What the settings choose is not compared, and need not be there.
+    settings = settings_of(replace(order, sampler=next(iter(order.samplers or ()), None)), registry)
     chosen = choose(settings, registry, asks=says)
     display = Display(quiet=order.quiet)
     if not order.quiet:
@@ -56,4 +57,6 @@ def _exit_code(compared: Comparison) -> int:
     codes = [row.error.exit_code for row in compared.samplers if row.error is not None]
     if not codes:
         return 0
+    if AccessError.exit_code in codes:
+        return AccessError.exit_code
     return codes[0] if len(codes) == len(compared.samplers) and len(set(codes)) == 1 else FAILED

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 
-def complete(kind: str) -> Callable[[str], list[str]]:
-    """A completer of names: of a kind of plugins, of `tasks` or of `profiles`; of several, the last one.
+def complete(kind: str, *, several: bool = False) -> Callable[[str], list[str]]:
+    """A completer of names: of a kind of plugins, of `tasks` or of `profiles`.
 
-    Nothing is imported before somebody presses the key.
+    With `several`, commas part them, and the last one is completed. Nothing is imported before somebody
+    presses the key.
     """
 
     def names(incomplete: str) -> list[str]:
         from ..errors import VidcapError
         from ..settings import Settings
 
-        before, comma, last = incomplete.rpartition(",")
+        before, comma, last = incomplete.rpartition(",") if several else ("", "", incomplete)
         try:
             settings = Settings.load()
             known = {*_built_in(kind, settings.plugins), *getattr(settings, kind)}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+
+from ..errors import SettingsError
 
 _UNSAFE = re.compile(r"[^\w.-]+")
 _LONGEST_STEM_BYTES = 100
@@ -33,6 +36,32 @@ def claim_folder(folder: Path) -> None:
     """Make a folder and see that it can be written to, before anything is paid for. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """See that the files of many videos can have a folder of that name. Raises SettingsError."""
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise SettingsError(f"{option} {folder} is a file: for many videos name a folder")
+    if folder.suffix:
+        raise SettingsError(
+            f"{option} {folder} looks like a file: for many videos name a folder, or make this one first"
+        )
+
+
+def spare_inputs(uris: Iterable[str], *written: Path | None) -> None:
+    """See that no file to be written is a video to be read. Raises SettingsError."""
+    for file in filter(None, written):
+        if any(_is_file(file, uri) for uri in uris):
+            raise SettingsError(f"{file} is the video itself: name another file to write")
+
+
+def _is_file(file: Path, uri: str) -> bool:
+    try:
+        return file.is_file() and file.samefile(uri)
+    except (OSError, ValueError):  # an address, or what is no path at all
+        return False
 
 
 def write_whole(path: Path, data: bytes | str) -> None:

@@ -53,7 +53,7 @@ Samplers = Annotated[
     typer.Option(
         metavar="NAMES",
         help="The samplers to compare: uniform,scene_change. [default: all that need no options]",
-        autocompletion=complete("samplers"),
+        autocompletion=complete("samplers", several=True),
     ),
 ]
 SceneSampler = Annotated[

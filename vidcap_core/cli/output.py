@@ -10,7 +10,7 @@ from ..errors import SettingsError
 from ..text import for_terminal, one_line
 from ..types import Failure, Result
 from ..writers import to_json
-from .files import Names, claim_folder, write_whole
+from .files import Names, check_folder, claim_folder, write_whole
 from .order import Format
 
 # In a folder `talk.srt` is what people wrote, and what is found beside `talk.mp4` as its transcript.
@@ -38,8 +38,8 @@ class Output:
 
     def _claim(self) -> None:
         # Before anything is paid for.
-        if self._folder and self._folder.exists() and not self._folder.is_dir():
-            raise SettingsError(f"--out {self._folder} is a file: for many videos name a folder")
+        if self._folder:
+            check_folder("--out", self._folder)
         folder = self._folder or (self._file.absolute().parent if self._file else None)
         if folder:
             claim_folder(folder)

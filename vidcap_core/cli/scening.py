@@ -12,11 +12,13 @@ from ..text import for_terminal, one_line
 from ..vidcap import Vidcap
 from ..writers import to_json
 from .choosing import load
-from .files import Names, claim_folder, write_whole
+from .files import Names, check_folder, claim_folder, spare_inputs, write_whole
 from .order import Order, SceneFormat
 from .output import Output
 from .tally import Tally
 from .terminal import Display
+
+_JPEG = (".jpg", ".jpeg")
 
 
 def run(order: Order, output_format: SceneFormat, strip: Path | None) -> int:
@@ -25,6 +27,7 @@ def run(order: Order, output_format: SceneFormat, strip: Path | None) -> int:
     chosen = choose(settings, registry, asks=False)
     videos = Videos(order.uris, chosen)
     single = len(order.uris) == 1 and videos.begins_with(order.uris[0])
+    spare_inputs(order.uris, order.out, strip)
     output = _SceneOutput(output_format, order.out, single=single)
     strips = _Strips(strip, single=single) if strip else None
     tally = Tally(quiet=order.quiet)
@@ -72,9 +75,10 @@ class _Strips:
         self._single = single
         self._place = place
         self._names = Names()
-        if place.exists() and place.is_dir() is single:
-            wanted = "a file" if single else "a folder: there are many videos"
-            raise SettingsError(f"--strip {place} must be {wanted}")
+        if not single:
+            check_folder("--strip", place)
+        elif place.is_dir() or place.suffix.lower() not in _JPEG:
+            raise SettingsError(f"--strip {place} must be a file that ends in .jpg")
         claim_folder(place.absolute().parent if single else place)
 
     def write(self, found: Scenes) -> None:

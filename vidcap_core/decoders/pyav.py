@@ -15,8 +15,10 @@ class PyAVDecoder(Decoder):
     name = "pyav"
     workers: PositiveInt = Field(
         default=1,
-        description="Decoders that take the frames of one video side by side: as many cores are used, and"
-        " as many times the memory. Not for many videos at once, which have a process each.",
+        le=16,
+        description="Decoders that make images of different groups of pictures of one video side by side:"
+        " as many cores are used, and as many times the memory. Not for many videos at once, which have a"
+        " process each.",
     )
     opener: ClassVar[str] = "vidcap_core.decoders.pyav_video:open_video"
     imports: ClassVar[tuple[str, ...]] = (

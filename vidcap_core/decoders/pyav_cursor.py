@@ -42,7 +42,7 @@ class Cursor:
         self.known: SampleTable | None = None
         """What `table` gave, where somebody has asked for it: it costs more than a few seeks."""
         self._codec_options = {"max_pixels": str(MAX_PIXELS)}
-        self._packets: Iterator[_Packet] = iter(())
+        self._packets: Iterator[_Packet]
         if looking:
             self._codec_options["skip_loop_filter"] = "all"
         self._open()
@@ -169,18 +169,19 @@ class Cursor:
         """Go to the last keyframe at or before a time, else to the first one; returns its time.
 
         Containers land late: fragmented mp4 and MPEG-TS do so often. So the first packet is looked
-        at, and where it lies past the time the seek steps further back.
+        at, and where it lies past the time the seek steps further back. They land early too, in mp4
+        with edit lists above all: where the index has a later keyframe, packets are read up to it.
         """
         target, first, back = self._ticks(time_s), self._first_ticks(), 0
         while target - back > first:
             if self._jump(target - back) and (pts := self._stand_on_keyframe()) is not None and pts <= target:
-                return self.seconds(pts)
+                return self.seconds(self._read_on(pts, target))
             back = max(back * 2, self._ticks(1.0), 1)
         self._jump_to_start()
         pts = self._stand_on_keyframe()
         if pts is None:
             raise DecodeError("the video stream holds no keyframe; is the file complete?")
-        return self.seconds(pts)
+        return self.seconds(self._read_on(pts, target))
 
     def keyframe_before(self, time_s: float) -> float:
         """Where `seek` would go. Where the table is known it is read there, and nothing moves."""
@@ -194,6 +195,25 @@ class Cursor:
                 self._packets = chain([packet], self._packets)
                 return packet.pts
         return None
+
+    def _read_on(self, pts: int, target: int) -> int:
+        """Go on from the keyframe at `pts` to the last one at or before a time, if the index has such."""
+        entries = self.stream.index_entries
+        # Then the index is one of every sample, by the time at which it is decoded.
+        is_whole = len(entries) == self.stream.frames
+        at = entries.search_timestamp(min(target, _MAX_TICKS)) if is_whole and target > pts else -1
+        if at < 0:
+            return pts
+        last_dts = entries[at].timestamp
+        ahead: list[_Packet] = []
+        for packet in self._packets:
+            if packet.is_keyframe and packet.pts is not None and packet.pts <= target:
+                pts, ahead = packet.pts, []
+            ahead.append(packet)
+            if packet.dts is None or packet.dts >= last_dts:
+                break
+        self._packets = chain(ahead, self._packets)
+        return pts
 
     def shown_packets(self) -> Iterator[_Packet]:
         """The packets from where `seek` stands whose frames are shown, in order of decoding."""

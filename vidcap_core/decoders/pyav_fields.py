@@ -17,7 +17,8 @@ _STANDS_OUT = 1 / 32
 
 def is_interlaced(frame: VideoFrame) -> bool:
     """Whether a frame says that it is made of two fields, in planes that can be looked into."""
-    return frame.interlaced_frame and frame.format.name.startswith(("yuv", "gray"))
+    name = frame.format.name
+    return frame.interlaced_frame and name.startswith(("yuv", "gray")) and not name.endswith("be")
 
 
 def deinterlace(frame: VideoFrame) -> None:

@@ -18,6 +18,8 @@ _Floats = NDArray[np.float32]
 
 PEAK_NITS, WHITE_NITS = 1000.0, 100.0
 _STEPS = 1 << 12
+_BAND_ROWS = 256
+"""What is worked out at once: in floats a picture takes eight times its memory."""
 _LUMINANCE = np.array([0.2627, 0.6780, 0.0593], np.float32)
 _TO_709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
@@ -31,6 +33,14 @@ def is_hdr(frame: VideoFrame) -> bool:
 
 def to_sdr(levels: NDArray[np.uint16], transfer: int) -> NDArray[np.uint8]:
     """uint8[h, w, 3] of BT.709 from uint16[h, w, 3] of BT.2020 with the full range of 16 bits."""
+    pixels = np.empty(levels.shape, np.uint8)
+    for begin in range(0, len(levels), _BAND_ROWS):
+        rows = slice(begin, begin + _BAND_ROWS)
+        pixels[rows] = _band_to_sdr(levels[rows], transfer)
+    return pixels
+
+
+def _band_to_sdr(levels: NDArray[np.uint16], transfer: int) -> NDArray[np.uint8]:
     # Roots of light make the indices, for steps that are fine where it is dark.
     roots = (_pq_roots if transfer == ColorTrc.SMPTE2084 else _hlg_roots)(levels)
     light = _rolled_off()[_index(roots)]

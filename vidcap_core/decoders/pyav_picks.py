@@ -71,14 +71,17 @@ class Taker:
     def taken(self, cursor: Cursor, group: Group) -> Iterator[Taken]:
         """The frame for each pick of a group."""
         found = self._found(cursor, group)
+        keyframes = _Keyframes(self._cursors, group.picks[-1].time_s + _NEAR_S)
         # No names for what passes through here: they would hold pictures while the next is decoded.
-        return (self._whole(cursor, pick, *next(found, (None, None))) for pick in group.picks)
+        return (self._whole(cursor, keyframes, pick, *next(found, (None, None))) for pick in group.picks)
 
-    def _whole(self, cursor: Cursor, pick: Pick, frame: Decoded | None, met: Decoded | None) -> Taken:
+    def _whole(
+        self, cursor: Cursor, keyframes: _Keyframes, pick: Pick, frame: Decoded | None, met: Decoded | None
+    ) -> Taken:
         """A frame, or a neighbour where it is damaged; the damaged one where there is no such."""
         if frame is not None and not frame.damaged:
             return Taken(pick, frame, False, False)
-        neighbour = self._nearest(cursor, pick.time_s, met)
+        neighbour = self._nearest(cursor, pick.time_s, [met, *keyframes.near(pick.time_s)])
         if neighbour is not None:
             return Taken(pick, neighbour, True, True)
         if frame is None:
@@ -94,31 +97,47 @@ class Taker:
                 return repeat((frame, None))
         return cursor.on_screen([pick.time_s for pick in group.picks])
 
-    def _nearest(self, cursor: Cursor, time_s: float, met: Decoded | None) -> Decoded | None:
-        """The sound frame nearest to a time: one that was met, or a keyframe near it."""
-        with self._cursors.one() as other:
-            near = [met, *self._keyframes_near(other, time_s)]
+    def _nearest(self, cursor: Cursor, time_s: float, near: Sequence[Decoded | None]) -> Decoded | None:
+        """The sound one of some frames that is nearest to a time."""
         sound = [
             (self._away_s(cursor, frame, time_s), frame) for frame in near if frame and not frame.damaged
         ]
         away_s, nearest = min(sound, key=lambda each: each[0], default=(math.inf, None))
         return nearest if away_s <= _NEAR_S else None
 
-    def _keyframes_near(self, cursor: Cursor, time_s: float) -> list[Decoded]:
-        cursor.seek(time_s)
-        after = list(islice(cursor.keyframes(time_s + _NEAR_S), 1 + _NEIGHBOURS))
-        before: list[Decoded] = []
-        place_s = cursor.seek(time_s)
-        while len(before) < _NEIGHBOURS and place_s > time_s - _NEAR_S:
-            earlier_s = cursor.seek(place_s - max(cursor.frame_s, 1e-3))
-            frame = cursor.keyframe(earlier_s) if earlier_s < place_s else None
-            if frame is None:
-                break
-            before.append(frame)
-            place_s = earlier_s
-        return before + after
-
     def _away_s(self, cursor: Cursor, frame: Decoded, time_s: float) -> float:
         """How far a frame lies from a time; out of reach where it lies outside of the span."""
         place_s = cursor.seconds(frame.pts)
         return abs(place_s - time_s) if self._start_s <= place_s <= self._end_s else math.inf
+
+
+class _Keyframes:
+    """Keyframes around damaged frames of one group.
+
+    What was found last is kept: a damaged frame is rarely alone, and the next one needs the same.
+    """
+
+    def __init__(self, cursors: Cursors, until_s: float) -> None:
+        self._cursors = cursors
+        self._until_s = until_s
+        self._place_s: float | None = None
+        self._found: list[Decoded] = []
+
+    def near(self, time_s: float) -> list[Decoded]:
+        """Those around a time, some of them too far off perhaps. Times ascend."""
+        with self._cursors.one() as cursor:
+            place_s = cursor.seek(time_s)
+            if place_s != self._place_s:
+                after = list(islice(cursor.keyframes(self._until_s), 1 + _NEIGHBOURS))
+                self._found = [*self._before(cursor, place_s, time_s - _NEAR_S), *after]
+                self._place_s = place_s
+        return self._found
+
+    def _before(self, cursor: Cursor, place_s: float, since_s: float) -> Iterator[Decoded]:
+        for _ in range(_NEIGHBOURS):
+            earlier_s = cursor.seek(place_s - max(cursor.frame_s, 1e-3))
+            frame = cursor.keyframe(earlier_s) if place_s > max(since_s, earlier_s) else None
+            if frame is None:
+                return
+            yield frame
+            place_s = earlier_s

@@ -25,6 +25,9 @@ _PLANAR_8_BIT = frozenset(
 )
 """Formats whose first plane is the luma, a byte a pixel."""
 
+_ROWS_ENOUGH = 8
+"""Averaged for one row of a small grey picture: more cost as much each and change next to nothing."""
+
 
 def treatment(frame: VideoFrame) -> str:
     """What a frame needs before it can be shown: "tone mapping", "deinterlacing", or nothing."""
@@ -63,7 +66,8 @@ class Pictures:
         size_px = orientation.stored(width_px, height_px)
         if frame.format.name in _PLANAR_8_BIT:
             # Only the plane is scaled, and its levels are stretched when few pixels are left.
-            plane = VideoFrame.from_numpy_buffer(_rows(frame, frame.width), "gray")
+            rows = _rows(frame, frame.width)[:: max(frame.height // (_ROWS_ENOUGH * size_px[1]), 1)]
+            plane = VideoFrame.from_numpy_buffer(rows, "gray")
             small = _rows(self._resized(plane, *size_px), size_px[0])
             return orientation.apply(small if _has_full_range(frame) else _stretch()[small])
         return orientation.apply(_rows(self._converted(frame, size_px, "gray"), size_px[0]))

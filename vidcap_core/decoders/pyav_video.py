@@ -21,6 +21,7 @@ from .pyav_cursor import Cursor
 from .pyav_cursors import Cursors
 from .pyav_picks import Group, Taken, Taker
 from .pyav_picture import Pictures, shown_size, treatment
+from .pyav_table import SampleTable
 
 _HIGHEST_RATE = 300
 """Containers without a rate of their own make one up from their clock, 1,000 say."""
@@ -42,9 +43,6 @@ def open_video(file: SeekableFile, workers: int = 1) -> Iterator[PyAVVideo]:
 class PyAVVideo(Video):
     """A video opened with PyAV."""
 
-    treatment: str
-    """What its pictures need beside a change of colours and size: "", "tone mapping", "deinterlacing"."""
-
     def __init__(self, file: SeekableFile, workers: int = 1) -> None:
         self._workers = workers
         self._cursors = Cursors(file)
@@ -61,7 +59,6 @@ class PyAVVideo(Video):
         # Only a picture tells for sure: the rotation stands beside its pixels.
         first = _first_picture(cursor, self.start_s)
         self.width_px, self.height_px = shown_size(first, cursor.sample_aspect_ratio)
-        self.treatment = treatment(first)
 
     def close(self) -> None:
         """Close what is open of the file."""
@@ -82,11 +79,19 @@ class PyAVVideo(Video):
         return (encode(frame, pick, max_side_px) for pick, frame in frames)
 
     def _frames(self, picks: Sequence[Pick], max_side_px: int) -> Iterator[tuple[Pick, Frame]]:
-        taker = Taker(self._cursors, self.start_s, self.end_s)
         with self._cursors.one() as cursor:
-            as_frame = partial(_frame, cursor, Pictures(), max_side_px)
-            for group in taker.groups(cursor, picks):
-                yield from map(as_frame, taker.taken(cursor, group))
+            yield from map(partial(_frame, cursor, Pictures(), max_side_px), self._taken(cursor, picks))
+
+    def _taken(self, cursor: Cursor, picks: Sequence[Pick]) -> Iterator[Taken]:
+        taker = Taker(self._cursors, self.start_s, self.end_s)
+        for group in taker.groups(cursor, picks):
+            yield from taker.taken(cursor, group)
+
+    def treatments(self, picks: Sequence[Pick]) -> Iterator[str]:
+        """What the pictures of `picks` need beside a change of colours and size, as `treatment` tells."""
+        with self._cursors.one() as cursor:
+            for taken in self._taken(cursor, picks):
+                yield treatment(taken.frame.frame)
 
     def _side_by_side(self, picks: Sequence[Pick], max_side_px: int) -> Iterator[Image]:
         """Encoded in several threads: PyAV lets go of the interpreter while it decodes."""
@@ -136,16 +141,18 @@ class PyAVVideo(Video):
 
     def packets(self) -> Iterator[Packet]:
         """The compressed frames in order of decoding, nothing decoded."""
+        # Asked for before a cursor is taken: else it needs one more, and opens the file again.
+        table = self._cursors.table
         with self._cursors.one() as cursor:
-            for pts, size_bytes, is_key in self._listed(cursor):
+            for pts, size_bytes, is_key in self._listed(cursor, table):
                 time_s = cursor.seconds(pts)
                 if self.start_s <= time_s <= self.end_s:
                     yield Packet(time_s, size_bytes, is_key)
 
-    def _listed(self, cursor: Cursor) -> Iterator[tuple[int, int, bool]]:
+    def _listed(self, cursor: Cursor, table: SampleTable | None) -> Iterator[tuple[int, int, bool]]:
         """(pts, size, whether it is a keyframe) of the packets, of the span at least."""
-        if self._cursors.table is not None:
-            return self._cursors.table.shown()
+        if table is not None:
+            return table.shown()
         cursor.seek(self.start_s)
         return ((packet.pts or 0, packet.size, packet.is_keyframe) for packet in cursor.shown_packets())
 

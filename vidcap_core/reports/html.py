@@ -18,6 +18,8 @@ from ..text import for_terminal
 from ..version import __version__
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*|viewBox")
+_ADDRESS = re.compile(r"#|data:image/")
+"""Of a place in the page, or of a picture that stands in it; any other one loads or runs something."""
 _VOID = frozenset({"br", "img", "meta"})
 _GENERATOR = '<meta name="generator" content="vidcap '
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -37,8 +39,8 @@ Attribute: TypeAlias = str | float | bool | None
 def element(name: str, *children: Child, **attributes: Attribute) -> Html:
     """An element. `class_` is the attribute class, `aria_label` aria-label; True has no value, None is none.
 
-    Children are text, elements, or iterables of them. Raises ValueError for a name that is none, and for
-    one of an attribute that runs a script.
+    Children are text, elements, or iterables of them. Raises ValueError for a name that is none, for
+    one of an attribute that runs a script, and for a `href` or `src` that leads out of the page.
     """
     _check(name)
     head = name + "".join(_attribute(key.rstrip("_").replace("_", "-"), v) for key, v in attributes.items())
@@ -91,6 +93,8 @@ def _attribute(name: str, value: Attribute) -> str:
         return ""
     # A whole page is an attribute's value too: its own control characters are gone already.
     text = value if isinstance(value, Html) else for_terminal(str(value))
+    if name in ("href", "src") and not _ADDRESS.match(text):
+        raise ValueError(f"the attribute {name!r} leads out of the page: {text[:40]!r}")
     return f" {name}" if value is True else f' {name}="{escape(text)}"'
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from bisect import bisect, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveFloat
 
-from ..activity import Spike, Stretch, spikes, stretches
+from ..looking.activity import Spike, Stretch, spikes, stretches
 from ..plugin import Sampler
 from ..text import clock
 from ..types import Packet, Pick, Segment
 from ..video import Video
 
 if TYPE_CHECKING:
-    from ..news import Look
-    from ..watching import Notice
+    from ..looking.news import Look
+    from ..looking.watching import Notice
 
 _LOOK_PIXELS = 320 * 180
 """Letters 20 px high in 720p are 5 px high then, and still news."""
@@ -34,6 +34,7 @@ _NEAR_S, _NEAR_SHARE = 5.0, 0.8
 _BEGINNING_S = 1.0
 """The best picture of it stands for the beginning: many videos begin in black."""
 _SAME_S = 1e-6
+_NOTHING_SEEN, _NOTHING_TOLD = "nothing else changes", "the index tells of nothing else"
 
 
 class AdaptiveSampler(Sampler):
@@ -59,21 +60,21 @@ class AdaptiveSampler(Sampler):
         packets = sorted(video.packets(), key=lambda packet: packet.time_s)
         picks = self._seen(video, packets, step_s) if self.look == "auto" else _told(video, packets, step_s)
         picks = list(_ranked(picks)) or [Pick(video.start_s, why="the beginning")]
-        picks = list(_explained(picks, video.end_s, step_s))
+        nothing = _NOTHING_SEEN if self.look == "auto" else _NOTHING_TOLD
+        picks = list(_explained(picks, video.end_s, step_s, nothing))
         halfway_s = [(one.time_s + other.time_s) / 2 for one, other in pairwise(picks)]
         for span, pick in zip(pairwise([video.start_s, *halfway_s, video.end_s]), picks, strict=True):
             yield Segment(*span, (pick,))
 
     def _seen(self, video: Video, packets: Sequence[Packet], step_s: float) -> list[Pick]:
-        from ..watching import Watch, best_of
+        from ..looking.watching import Watch
 
         picks: list[Pick] = []
         last: Look | None = None
         for batch, notices in Watch().notices(self._looks(video, packets)):
             events = {notice.look.time_s: notice for notice in notices}
             if last is None:
-                last = best_of([look for look in batch if look.time_s <= batch[0].time_s + _BEGINNING_S])
-                picks.append(Pick(last.time_s, why="the beginning"))
+                picks, last = _begun(batch, events)
             for look in batch:
                 if pick := _chosen(look, events.get(look.time_s), last, step_s):
                     picks.append(pick)
@@ -82,8 +83,8 @@ class AdaptiveSampler(Sampler):
 
     def _looks(self, video: Video, packets: Sequence[Packet]) -> Iterator[Look]:
         """Small pictures where something may happen, between them only keyframes."""
-        from ..news import Look
-        from ..watching import LAG_S
+        from ..looking.news import Look
+        from ..looking.watching import LAG_S
 
         width_px = min(round(math.sqrt(_LOOK_PIXELS * video.width_px / video.height_px)), video.width_px)
         last_s = -math.inf
@@ -100,14 +101,29 @@ def _parts(video: Video, packets: Sequence[Packet], after_s: float) -> list[Stre
     return stretches(packets, video.start_s, video.end_s, pixels, after_s)
 
 
+def _begun(batch: Sequence[Look], events: Mapping[float, Notice]) -> tuple[list[Pick], Look]:
+    """The picture that stands for the beginning, with a pick for it and for what came and went before it."""
+    from ..looking.watching import best_of
+
+    first = batch[0]
+    last = best_of([look for look in batch if look.time_s <= first.time_s + _BEGINNING_S])
+    early = [events[look.time_s] for look in batch if look.time_s < last.time_s and look.time_s in events]
+    gone = [_event(notice) for notice in early if not notice.is_shown_by(first, last)]
+    return [Pick(last.time_s, why="the beginning"), *gone], last
+
+
+def _event(notice: Notice) -> Pick:
+    return Pick(notice.look.time_s, 0.0, _EVENT + (1 - _EVENT) * notice.weight, notice.why)
+
+
 def _chosen(look: Look, notice: Notice | None, last: Look, step_s: float) -> Pick | None:
     """A pick for what was noticed; else for coverage, where the last one is long ago and shows less."""
-    from ..news import fresh
+    from ..looking.news import fresh
 
     if look.time_s <= last.time_s:
         return None
     if notice is not None:
-        return Pick(look.time_s, 0.0, _EVENT + (1 - _EVENT) * notice.weight, notice.why)
+        return _event(notice)
     if look.time_s - last.time_s < step_s - _SAME_S:
         return None
     new = fresh(look, last)[0]
@@ -125,7 +141,7 @@ def _told(video: Video, packets: Sequence[Packet], step_s: float) -> list[Pick]:
         count = math.ceil((stretch.end_s - stretch.start_s) / step_s) if stretch.is_active else 0
         for number in range(count):
             time_s = stretch.start_s + (number + 0.5) * (stretch.end_s - stretch.start_s) / count
-            picks[time_s] = Pick(time_s, step_s / 4, _REGULAR, "something moves")
+            picks[time_s] = Pick(time_s, step_s / 4, _REGULAR, "something may move")
     for spike in spikes(packets, video.start_s):
         time_s = min(spike.time_s, video.end_s)
         picks[time_s] = Pick(time_s, 0.0, _EVENT + (1 - _EVENT) * _strength(spike), _spike_why(spike))
@@ -133,7 +149,10 @@ def _told(video: Video, packets: Sequence[Packet], step_s: float) -> list[Pick]:
 
 
 def _ranked(picks: Sequence[Pick]) -> Iterator[Pick]:
-    """The picks, events worth less the nearer they are to worthier ones: those show most of it."""
+    """The picks by time, events worth less the nearer they are to worthier ones: those show most of it.
+
+    Of equals the one given first is the worthier.
+    """
     order = sorted(picks, key=lambda pick: -pick.worth)
     before_s, worths = [-math.inf, math.inf], {}
     for pick in order:
@@ -142,7 +161,7 @@ def _ranked(picks: Sequence[Pick]) -> Iterator[Pick]:
         insort(before_s, pick.time_s)
         less = _EVENT + (pick.worth - _EVENT) * (1 - _NEAR_SHARE * math.exp(-near_s / _NEAR_S))
         worths[pick.time_s] = less if pick.worth > _EVENT else pick.worth
-    for pick in picks:
+    for pick in sorted(picks, key=lambda pick: pick.time_s):
         yield Pick(pick.time_s, pick.tolerance_s, worths[pick.time_s], pick.why)
 
 
@@ -154,10 +173,10 @@ def _spike_why(spike: Spike) -> str:
     return "the encoder saw a cut" if spike.is_cut else "more is stored than usual: something is new"
 
 
-def _explained(picks: Sequence[Pick], end_s: float, step_s: float) -> Iterator[Pick]:
+def _explained(picks: Sequence[Pick], end_s: float, step_s: float, nothing: str) -> Iterator[Pick]:
     """The picks; where none follows for long, with the reason."""
     for pick, next_s in zip(picks, [*(pick.time_s for pick in picks[1:]), end_s], strict=True):
         if next_s - pick.time_s > max(2 * step_s, 5.0):
-            why = f"{pick.why}; nothing else changes until {clock(round(next_s))}"
+            why = f"{pick.why}; {nothing} until {clock(round(next_s))}"
             pick = Pick(pick.time_s, pick.tolerance_s, pick.worth, why)
         yield pick

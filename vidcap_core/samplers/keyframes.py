@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 from pydantic import Field, PositiveFloat
 
+from ..looking.activity import keyframes
 from ..plugin import Sampler
-from ..types import Packet, Pick, Segment
+from ..types import Pick, Segment
 from ..video import Video
 
 _MOST = 20_000
@@ -42,7 +43,7 @@ class KeyframesSampler(Sampler):
 
     def _keyframes(self, video: Video) -> Iterator[Pick]:
         closest_s, last_s = max(self.closest_s, video.duration_s / _MOST), -math.inf
-        for time_s, is_cut in sorted(_marked(video.packets())):
+        for time_s, is_cut in sorted(keyframes(video.packets())):
             if time_s - last_s >= closest_s - _TICK_S:
                 last_s = time_s
                 why, worth = ("the encoder saw a cut", _CUT) if is_cut else ("keyframe", _USUAL)
@@ -52,25 +53,10 @@ class KeyframesSampler(Sampler):
         """The picks, with others wherever too long a stretch has none."""
         furthest_s = max(self.furthest_s, video.duration_s / _MOST)
         edges_s = [video.start_s, *(pick.time_s for pick in picks), video.end_s]
+        between: list[Pick] = []
         for begin_s, end_s in pairwise(edges_s):
             parts = max(math.ceil((end_s - begin_s) / furthest_s), 1 if picks else 2)
             step_s = (end_s - begin_s) / parts
             why = f"no keyframe for {end_s - begin_s:.0f} s"
-            picks = picks + [Pick(begin_s + n * step_s, 0.0, _BETWEEN, why) for n in range(1, parts)]
-        return sorted(picks, key=lambda pick: pick.time_s)
-
-
-def _marked(packets: Iterable[Packet]) -> list[tuple[float, bool]]:
-    """(time_s, is_cut) of each keyframe: one that comes before the longest distance, in frames, is up."""
-    times_s: list[float] = []
-    distances: list[int] = []
-    for packet in packets:
-        if packet.is_key:
-            times_s.append(packet.time_s)
-            distances.append(0)
-        if distances:
-            distances[-1] += 1
-    usual = max(distances, default=0)
-    # The first one has no choice; whether the next one came early is told by the distance to it.
-    early = [False, *(distance < 0.9 * usual for distance in distances[:-1])]
-    return list(zip(times_s, early[: len(times_s)], strict=True))
+            between += [Pick(begin_s + n * step_s, 0.0, _BETWEEN, why) for n in range(1, parts)]
+        return sorted([*picks, *between], key=lambda pick: pick.time_s)

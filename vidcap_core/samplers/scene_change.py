@@ -26,13 +26,13 @@ class SceneChangeSampler(Sampler):
         description="How much of a picture has to be new to begin a scene: 0.5 is half. Lower finds more.",
     )
     min_scene_s: NonNegativeFloat = Field(
-        default=0.3, description="A scene shorter than this belongs to the one before it, in seconds."
+        default=0.3, description="A scene shorter than this belongs to the one after it, in seconds."
     )
     every_s: PositiveFloat = Field(default=10.0, description="Take a frame of a scene for each such span.")
 
     def segments(self, video: Video) -> Iterator[Segment]:
         """One segment a scene."""
-        from ..scenes import scenes
+        from ..looking.scenes import scenes
 
         found = list(scenes(video, self.threshold, self.min_scene_s))
         for number, scene in enumerate(found, 1):

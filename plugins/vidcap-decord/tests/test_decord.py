@@ -87,6 +87,15 @@ def test_pixels_that_are_not_square_are_refused(pool: DecoderPool, tmp_path: Pat
         pass
 
 
+def test_video_that_becomes_interlaced_is_refused(pool: DecoderPool, tmp_path: Path) -> None:
+    plain = tiny_video(tmp_path / "plain.ts", frames=40).path.read_bytes()
+    later = tiny_video(tmp_path / "later.ts", start_s=4.0, frames=40, interlaced=True).path.read_bytes()
+    both = tmp_path / "both.ts"
+    both.write_bytes(plain + later)
+    with pytest.raises(DecodeError, match="deinterlacing"), pool.open(both, Stop()):
+        pass
+
+
 def test_damaged_files_give_frames_or_a_decode_error(pool: DecoderPool, tmp_path: Path) -> None:
     truth, draw = tiny_video(tmp_path / "a.mp4", moov_at_front=True), random.Random(4)
     damaged, read, refused = tmp_path / "damaged.mp4", 0, 0

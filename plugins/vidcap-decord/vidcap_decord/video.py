@@ -61,8 +61,6 @@ class DecordVideo(Video):
     """A video opened with decord; what the container says of it comes from PyAV."""
 
     def __init__(self, file: SeekableFile, listed: PyAVVideo) -> None:
-        if listed.treatment:
-            raise _refusal(f"its pictures need {listed.treatment}, which decord does not do")
         self._listed = listed
         self.start_s, self.end_s = listed.start_s, listed.end_s
         self.width_px, self.height_px = listed.width_px, listed.height_px
@@ -93,6 +91,8 @@ class DecordVideo(Video):
         """Raise where the first, the middle or the last keyframe does not look as it does to PyAV."""
         keys = sorted({self._keys[at] for at in (0, len(self._keys) // 2, -1)})
         picks = [Pick(self._times_s[number]) for number in keys]
+        for treatment in filter(None, self._listed.treatments(picks)):
+            raise _refusal(f"its pictures need {treatment}, which decord does not do")
         for (_, pixels), frame in zip(self._pictures(keys), self._listed.frames(picks), strict=True):
             if pixels.shape != frame.pixels.shape:
                 raise _refusal("it does not turn its pictures upright, or not to square pixels")

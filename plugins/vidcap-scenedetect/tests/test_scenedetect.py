@@ -43,7 +43,11 @@ class TestAdaptive(SamplerTests):
 
 
 def film(
-    path: Path, shots: Sequence[tuple[int, int]], frames_s: Sequence[Fraction], start_s: int = 0
+    path: Path,
+    shots: Sequence[tuple[int, int]],
+    frames_s: Sequence[Fraction],
+    start_s: int = 0,
+    width_px: int = 320,
 ) -> list[float]:
     """Write shots, (seed of a picture, frames), without a keyframe at their cuts; gives the frames' times.
 
@@ -55,7 +59,7 @@ def film(
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", RATE, {"sc_threshold": "0", "preset": "veryfast"})
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt, context.time_base = 320, 192, "yuv420p", _TICK
+        context.width, context.height, context.pix_fmt, context.time_base = width_px, 192, "yuv420p", _TICK
         context.gop_size = 40
         for pixels, time_s in zip(pictures, times_s, strict=True):
             frame = VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -148,6 +152,18 @@ def test_black_between_two_scenes_is_a_boundary_for_threshold(folder: Path) -> N
         (boundary_s,) = begins(video, detector="threshold")
     assert times_s[40] <= boundary_s <= times_s[60]
     assert any(boundary_s == pytest.approx(time_s, abs=1e-4) for time_s in times_s)
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_video_may_change_its_size_on_the_way(tmp_path: Path, detector: str) -> None:
+    narrow, wide, both = (tmp_path / f"{name}.ts" for name in ("narrow", "wide", "both"))
+    film(narrow, SHOTS[:2], STEADY)
+    film(wide, SHOTS[2:], STEADY, start_s=4, width_px=480)
+    both.write_bytes(narrow.read_bytes() + wide.read_bytes())
+    cuts_s = [] if detector == "threshold" else [40 / RATE, 4, 4 + 50 / RATE]
+    with opened(both) as video:
+        found_s = [time_s - video.start_s for time_s in begins(video, detector=detector)]
+    assert found_s == pytest.approx(cuts_s, abs=0.1)  # MPEG-TS moves its times a little
 
 
 def test_options_reach_the_detector(folder: Path) -> None:

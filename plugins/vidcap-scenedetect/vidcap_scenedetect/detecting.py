@@ -12,11 +12,13 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import simplejpeg
 
-from vidcap_core import Packet, Pick, PluginError, Video
+from vidcap_core import Image, Packet, Pick, PluginError, Video
 
 try:
+    import cv2
     from scenedetect import FrameTimecode
     from scenedetect.common import Timecode
     from scenedetect.scene_manager import DEFAULT_MIN_WIDTH as SIDE_PX
@@ -28,6 +30,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from scenedetect import SceneDetector
 
 _TICK_S = Fraction(1, 1_000_000)
@@ -46,16 +49,27 @@ def boundaries(video: Video, detector: SceneDetector) -> list[float]:
         return []
     rate = video.frame_rate or len(packets) / video.duration_s
     cuts = list[FrameTimecode]()
+    size_px: tuple[int, int] | None = None
     for picks in _batches(packets):
         for image in video.images(picks, SIDE_PX):
+            # A video may change its size on the way, and a detector compares pixel by pixel.
+            size_px = size_px or (image.width_px, image.height_px)
             # The time asked for: where a frame is damaged, the picture may be a neighbour's.
             ticks = round((image.asked_s - video.start_s) / _TICK_S)
             position = FrameTimecode(Timecode(ticks, _TICK_S), rate)
-            cuts += detector.process_frame(position, simplejpeg.decode_jpeg(image.data, "BGR"))
+            cuts += detector.process_frame(position, _pixels(image, size_px))
     cuts += detector.post_process(position)
     times_s = [packet.time_s for packet in packets]
     found = {_frame_at(video.start_s + cut.seconds, times_s) for cut in cuts}
     return sorted(time_s for time_s in found if video.start_s < time_s < video.end_s)
+
+
+def _pixels(image: Image, size_px: tuple[int, int]) -> NDArray[np.uint8]:
+    """uint8[height, width, 3], BGR, of a (width, height)."""
+    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(image.data, "BGR")
+    if (image.width_px, image.height_px) != size_px:
+        pixels = cv2.resize(pixels, size_px, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return pixels
 
 
 def _batches(packets: Sequence[Packet]) -> Iterator[list[Pick]]:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from vidcap_core import Sampler, Segment, Video
-from vidcap_core.samplers.scene_change import picks_of_scene
-from vidcap_core.text import clock
+from vidcap_core import Sampler, Segment, Video, clock, picks_of_scene
 
 if TYPE_CHECKING:
     from scenedetect import SceneDetector

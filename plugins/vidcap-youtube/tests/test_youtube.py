@@ -481,6 +481,11 @@ def test_formats_of_many_shapes(info: dict[str, Any], chosen: str | None) -> Non
         ("en-nP7-2PuUl7o", "en"),
         ("en-GB-eEY6OEpapPo", "en-GB"),
         ("zh-Hans-orig", "zh-Hans"),
+        ("en-x-autogen", "en"),
+        ("en-US-x-autogen", "en-US"),
+        ("en (auto)", "en"),
+        ("ca-ES-valencia", "ca-ES-valencia"),
+        ("en-ES-vAlencia", "en"),
         ("eng", "en"),
         ("und", None),
         ("English", None),
@@ -509,6 +514,11 @@ def test_subtitles_are_the_uploaders_first() -> None:
     regions = {"subtitles": {"en-GB": track, "pt": track}}
     assert choose(regions, "en-US", "pt-BR") == ("pt", "uploader", "vtt")
     assert choose(regions, "en") == ("en-GB", "uploader", "vtt")
+    assert choose({"subtitles": {"ar": track, "en-GB": track}, "language": "en-US"}) == (
+        "en-GB",
+        "uploader",
+        "vtt",
+    )
     assert choose(both, "fr") is None
     assert choose({"subtitles": {"und": track}}) == (None, "uploader", "vtt")
     assert choose({"subtitles": {"en": [{"ext": "vtt", "url": "file:///etc/passwd"}]}}) is None

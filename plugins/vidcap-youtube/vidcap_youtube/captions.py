@@ -13,8 +13,13 @@ from vidcap_core.languages import best, tag
 _READABLE = ("vtt", "srt")
 _NO_SPEECH = ("live_chat", "rechat", "danmaku", "comments")
 _ORIGINAL = "-orig"
-_ADDED = re.compile(rf"(?:{_ORIGINAL}|-[\w-]{{11}})$", re.ASCII)
-"""What is no part of a language's name: yt-dlp's own mark, and YouTube's key of one track of several."""
+_ADDED = re.compile(
+    rf"(?:-[xX]-.*|[^\w-].*|{_ORIGINAL}|-(?![A-Z]{{2}}-[a-z]+$)[\w-]{{11}})$", re.ASCII | re.DOTALL
+)
+"""What is no part of a language's name: what sites and yt-dlp add, YouTube a key of one track of several.
+
+A key looks like some regions with a variant, `ES-valencia` say.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,12 @@ def bcp47(name: str) -> str | None:
 
 
 def _own_language(info: Mapping[str, Any]) -> list[str]:
-    """The language that is spoken: as the site says, or as its automatic captions give away."""
+    """The language that is spoken, then without its region: as the site or its automatic captions say."""
     automatic = info.get("automatic_captions") or {}
     original = [str(name) for name in automatic if str(name).endswith(_ORIGINAL)]
     names = [str(info["language"])] if info.get("language") else original[:1]
-    return [language for name in names if (language := bcp47(name))]
+    spoken = next(filter(None, map(bcp47, names)), None)
+    return [spoken, spoken.split("-")[0]] if spoken else []
 
 
 def _tracks(groups: Any, origin: Literal["uploader", "auto"], *, translated: bool) -> Iterator[Track]:

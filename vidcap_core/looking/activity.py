@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .types import Packet
+from ..types import Packet
 
 _QUIET_BITS_A_BLOCK = 0.25
 """Per 16x16 pixels. A frame that repeats another one costs 0.1; a word or a pointer that comes, several."""
@@ -20,6 +20,8 @@ _WHOLE_SHARE = 0.7
 _BIN_S = 0.5
 _NEAR_BINS = 20
 _SPIKE = 3.0
+_EARLY = 0.9
+"""Of the longest distance between keyframes: at less, one was not due."""
 _SETTLED_S = 0.1
 """After the frame that brought something new, which may be coarse still."""
 
@@ -36,17 +38,20 @@ class Stretch:
 def stretches(
     packets: Sequence[Packet], start_s: float, end_s: float, pixels: int, after_s: float
 ) -> list[Stretch]:
-    """Tile a span by what its packets tell. `after_s` more is active after each active frame.
+    """Tile a span by what its packets, in order of time, tell.
 
-    Keyframes tell nothing by their size: what is new in one is seen only by looking at it.
+    `after_s` more is active after each active frame. Keyframes tell nothing by their size: what is new
+    in one is seen only by looking at it. Where they follow each other, then, anything may happen.
     """
     quiet_bytes = pixels / 256 * _QUIET_BITS_A_BLOCK / 8
+    found = [(one.time_s, other.time_s) for one, other in pairwise(packets) if one.is_key and other.is_key]
+    found += [(p.time_s, p.time_s) for p in packets if not p.is_key and p.size_bytes > quiet_bytes]
     active: list[list[float]] = []
-    for time_s in sorted(p.time_s for p in packets if not p.is_key and p.size_bytes > quiet_bytes):
-        if active and time_s - _AROUND_S - active[-1][1] < _MERGED_S:
-            active[-1][1] = time_s + after_s
+    for first_s, last_s in sorted(found):
+        if active and first_s - _AROUND_S - active[-1][1] < _MERGED_S:
+            active[-1][1] = last_s + after_s
         else:
-            active.append([max(time_s - _AROUND_S, start_s), time_s + after_s])
+            active.append([max(first_s - _AROUND_S, start_s), last_s + after_s])
     spans = [(one, min(other, end_s)) for one, other in active]
     if sum(other - one for one, other in spans) > _WHOLE_SHARE * (end_s - start_s):
         return [Stretch(start_s, end_s, True)]
@@ -60,6 +65,26 @@ def _tiled(spans: Sequence[tuple[float, float]], start_s: float, end_s: float) -
             yield Stretch(one, other, number % 2 == 1)
 
 
+def keyframes(packets: Iterable[Packet]) -> list[tuple[float, bool]]:
+    """(time_s, is_cut) of each keyframe of a video, in the order of its packets.
+
+    Encoders set one where the picture changes, or when the longest distance, in frames, is up: one
+    that comes before it was due is a cut that the encoder saw.
+    """
+    times_s: list[float] = []
+    distances: list[int] = []
+    for packet in packets:
+        if packet.is_key:
+            times_s.append(packet.time_s)
+            distances.append(0)
+        if distances:
+            distances[-1] += 1
+    usual = max(distances, default=0)
+    # The first one has no choice; whether the next one came early is told by the distance to it.
+    early = [False, *(distance < _EARLY * usual for distance in distances[:-1])]
+    return list(zip(times_s, early[: len(times_s)], strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Spike:
     """A moment at which the sizes say that something is new."""
@@ -71,14 +96,11 @@ class Spike:
 
 
 def spikes(packets: Sequence[Packet], start_s: float) -> Iterator[Spike]:
-    """Where half a second of frames, keyframes left out, costs several times what is usual near it.
+    """The encoder's cuts, then where half a second of frames costs several times what is usual near it.
 
-    A keyframe before one was due is a cut that the encoder saw.
+    Keyframes are left out of what is counted.
     """
-    keys = [number for number, packet in enumerate(packets) if packet.is_key]
-    usual = max((other - one for one, other in pairwise(keys)), default=0)
-    cuts = {other for one, other in pairwise(keys) if other - one < 0.9 * usual}
-    yield from (Spike(packets[number].time_s, math.log2(16), True) for number in sorted(cuts))
+    yield from (Spike(time_s, math.log2(16), True) for time_s, is_cut in keyframes(packets) if is_cut)
     bins: dict[int, list[Packet]] = {}
     for packet in packets:
         if not packet.is_key:

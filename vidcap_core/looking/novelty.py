@@ -51,7 +51,8 @@ class Sights:
         self.grey = grey
         """float32[count, height, width]: with light, for the eye."""
         self.mean = grey.mean((1, 2))
-        busy = (_spread(grey) > _SEEN).mean((1, 2))
+        self._apart = _spread(grey)
+        busy = (self._apart > _SEEN).mean((1, 2))
         self.flat = (busy < _BARE) | (busy < _SPARSE) & (np.abs(self.mean - 127.5) > 127.5 - 1.5 * _BLACK)
         """bool[count]: nothing to be seen but one colour, or black or white with some words on it."""
         self._even = detail * (_CONTRAST / np.maximum(contrast, _FAINTEST))[:, None, None]
@@ -93,14 +94,15 @@ class Sights:
         """
         pair = np.array([before, after]), np.array([after, before])
         lit = self._lit[pair[0]] | self._lit[pair[1]]
+        enough = np.maximum(lit.sum((1, 2)), lit[0].size / 4)
         lowest = 1.0
-        for pictures in (self.grey, self._even):
-            most = np.maximum(_spread(pictures[pair[1]]), _NOISE)
-            # First as if nothing moved, which costs little and is never less.
-            for reach in (0, reach_px):
+        # First as if nothing moved, which costs little and is never less.
+        for reach in (0, reach_px):
+            for pictures, spread in ((self.grey, self._apart), (self._even, self._own)):
+                most = np.maximum(spread[pair[1]], _NOISE)
                 missed = _missed(pictures[pair[0]], pictures[pair[1]], reach)
                 area = (np.minimum(missed / most, 1) * lit).sum((1, 2))
-                lowest = min(lowest, float((area / np.maximum(lit.sum((1, 2)), lit[0].size / 4)).min()))
+                lowest = min(lowest, float((area / enough).min()))
                 if lowest < least:
                     return lowest
         return min(lowest, float(self._share(missed, *pair).min()))
@@ -124,12 +126,18 @@ def _in_blocks(luma: NDArray[np.uint8]) -> Pictures:
 
 
 def _local_mean(grey: Pictures) -> Pictures:
-    """Mean of the square round each pixel, by summed areas (Crow, 1984)."""
-    side_px = 2 * _LOCAL_PX + 1
-    padded = np.pad(grey, ((0, 0), *[(_LOCAL_PX + 1, _LOCAL_PX)] * 2), mode="edge")
-    sums = padded.cumsum(1).cumsum(2)
-    down = sums[:, side_px:] - sums[:, :-side_px]
-    return np.asarray((down[..., side_px:] - down[..., :-side_px]) / side_px**2, np.float32)
+    """Mean of the square round each pixel; beyond the edges they go on as they end."""
+    rows, columns = map(_means_of_near, grey.shape[1:])
+    return np.asarray(rows @ grey @ columns.T)
+
+
+def _means_of_near(count: int) -> Pictures:
+    """The matrix that makes of numbers in a row the means of those about each."""
+    numbers = np.arange(count)[:, None]
+    near = np.clip(numbers + np.arange(-_LOCAL_PX, _LOCAL_PX + 1), 0, count - 1)
+    matrix = np.zeros((count, count), np.float32)
+    np.add.at(matrix, (numbers, near), 1 / near.shape[1])
+    return matrix
 
 
 def _blocks(pictures: Pictures) -> Pictures:
@@ -146,18 +154,26 @@ def _spread(pictures: Pictures) -> Pictures:
 
 def _missed(before: Pictures, after: Pictures, reach_px: int) -> Pictures:
     """Of each block of `after`, the mean difference to its best match in `before` within reach."""
+    missed = _block_sums(np.abs(after - before))
+    if not reach_px:
+        return np.asarray(missed / _BLOCK_PX**2)
     shape = after.shape[1:]
     around = np.pad(before, ((0, 0), *[(reach_px, reach_px)] * 2), mode="edge")
     places = np.lib.stride_tricks.sliding_window_view(around, shape, axis=(1, 2))
-    missed = _block_sums(np.abs(after - before))
     for down in range(2 * reach_px + 1):
-        missed = np.minimum(missed, _block_sums(np.abs(places[:, down] - after[:, None])).min(1))
+        difference = places[:, down] - after[:, None]
+        missed = np.minimum(missed, _block_sums(np.abs(difference, out=difference)).min(1))
     return np.asarray(missed / _BLOCK_PX**2)
 
 
 def _block_sums(pictures: Pictures) -> Pictures:
-    """The same as summing `_blocks`, several times faster: rows first, then columns by slices."""
-    *outer, height_px, width_px = pictures.shape
-    rows = pictures.reshape(*outer, height_px // _BLOCK_PX, _BLOCK_PX, width_px).sum(-2)
-    columns = (rows[..., column::_BLOCK_PX] for column in range(1, _BLOCK_PX))
-    return np.asarray(sum(columns, rows[..., ::_BLOCK_PX]))
+    """The same as summing `_blocks`, several times faster by slices."""
+    rows = _sum([pictures[..., row::_BLOCK_PX, :] for row in range(_BLOCK_PX)])
+    return _sum([rows[..., column::_BLOCK_PX] for column in range(_BLOCK_PX)])
+
+
+def _sum(parts: list[Pictures]) -> Pictures:
+    total = parts[0] + parts[1]
+    for part in parts[2:]:
+        total += part
+    return total

@@ -38,7 +38,7 @@ the first says little: letters on a speaker who moves.
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A small picture, ready to be compared."""
+    """A small picture, ready to be compared with others of its size."""
 
     time_s: float
     luma: Luma
@@ -75,8 +75,6 @@ def fresh(one: Look, other: Look) -> Blocks:
     the even ground that comes back when they vanish is none. Where most is new, the camera's motion
     between the two is estimated and taken out, if that explains most of it.
     """
-    if one.luma.shape != other.luma.shape:
-        return _all_new(one)
     news = _news(one.luma, *other.envelope)
     blocks = _pooled(news)
     if min(news.shape) >= _LEAST_PX and np.count_nonzero(blocks > 0.5) > _MOVED_SHARE * blocks.size:
@@ -88,11 +86,6 @@ def fresh(one: Look, other: Look) -> Blocks:
     return np.stack([blocks, strokes])
 
 
-def _all_new(one: Look) -> Blocks:
-    blocks = np.ones_like(_pooled(one.luma))
-    return np.stack([blocks, blocks])
-
-
 def _without_strokes(news: Luma) -> Luma:
     """Morphological opening: what is narrower than three pixels is gone (Serra, 1982)."""
     return np.minimum(_spread(_spread(news, np.minimum), np.maximum), news)
@@ -100,8 +93,6 @@ def _without_strokes(news: Luma) -> Luma:
 
 def fresh_between(one: Look, before: Look, after: Look) -> Blocks:
     """What `one` shows that no mixture of two others does: a picture half dissolved shows nothing new."""
-    if not one.luma.shape == before.luma.shape == after.luma.shape:
-        return _all_new(one)
     lows, highs = zip(before.envelope, after.envelope, strict=True)
     blocks = _pooled(_news(one.luma, np.minimum(*lows), np.maximum(*highs)))
     return np.stack([blocks, blocks])

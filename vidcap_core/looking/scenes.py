@@ -22,8 +22,8 @@ from .transitions import Transition, transitions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .types import LumaFrame
-    from .video import Video
+    from ..types import LumaFrame
+    from ..video import Video
 
 _STEP_S = 0.085
 """Two frames of most videos: half of them need not be decoded, and no shot is that short."""
@@ -63,7 +63,7 @@ def scenes(video: Video, threshold: float = 0.5, min_scene_s: float = 0.3) -> It
     """The scenes of a video, ascending; they tile its span.
 
     `threshold`: how much of a picture has to be new, 0 to 1. `min_scene_s`: what is shorter belongs
-    to the scene before it.
+    to the scene after it, at the end of the video to the one before it.
     """
     begins: Literal["start", "cut", "dissolve", "fade"] = "start"
     start_s = clear_s = video.start_s

@@ -71,6 +71,11 @@ class Notice:
             return "part of the picture changes"
         return "something small moves" if self.number else "something small appears"
 
+    def is_shown_by(self, before: Look, after: Look) -> bool:
+        """Whether one of two pictures, or a mixture of them, shows more than half of what is new."""
+        unseen = np.minimum(fresh(self.look, after), fresh_between(self.look, before, after))
+        return float(np.minimum(self.new, unseen).sum()) < self.amount / 2
+
 
 @dataclass
 class Watch:

@@ -12,7 +12,7 @@ from .novelty import SCAN_PX, Sights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .video import Video
+    from ..video import Video
 
 _TICK_S = 1e-6
 _LARGE = 0.25
@@ -61,7 +61,7 @@ class PacketCues:
         if not self._long_groups() or not (quiet := self._quiet()).any():
             yield video.start_s, video.end_s
             return
-        settled = quiet & self._same(video, threshold)
+        settled = self._settled(video, quiet, threshold)
         settled[0] &= self._keys[0] == 0  # a window may begin in the middle of a group
         starts_s = [video.start_s, *self._times_s[self._keys[1:]], video.end_s]
         begin_s: float | None = None
@@ -89,14 +89,24 @@ class PacketCues:
         a_second = sums[np.searchsorted(times_s, times_s + 1)] - sums[:-1]
         return bool(sizes.max() <= _LARGE * whole and a_second.max() <= _MOST_A_SECOND * whole)
 
-    def _same(self, video: Video, threshold: float) -> NDArray[np.bool_]:
-        """Of every group but the last, whether the keyframes at its ends show the same."""
-        count = len(self._keys) - 1
-        frames = list(video.scan(width_px=SCAN_PX, keyframes_only=True))
-        if len(frames) != count + 1:  # one that is damaged: what belongs to what cannot be told
-            return np.zeros(count, np.bool_)
-        sights = Sights(np.stack([frame.luma for frame in frames]))
-        numbers = np.arange(count)
-        new = np.maximum(sights.novelty(numbers, numbers + 1), sights.novelty(numbers + 1, numbers))
-        lighter = np.abs(np.diff(sights.mean)) < 8
-        return np.asarray((new < threshold / 2) & lighter)
+    def _settled(self, video: Video, quiet: NDArray[np.bool_], threshold: float) -> NDArray[np.bool_]:
+        """Of every group but the last, whether it is quiet and the keyframes at its ends show the same."""
+        settled = np.zeros_like(quiet)
+        # No other keyframe is decoded: they cost the most, and are decoded again with their groups.
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8)))
+        for first, end in edges.reshape(-1, 2):
+            keys_s = self._times_s[self._keys[[first, end]]]
+            settled[first:end] = _same(video.window(*keys_s.tolist()), end - first, threshold)
+        return settled
+
+
+def _same(video: Video, count: int, threshold: float) -> NDArray[np.bool_]:
+    """Of every one of some neighbouring groups, whether the keyframes at its ends show the same."""
+    frames = list(video.scan(width_px=SCAN_PX, keyframes_only=True))
+    if len(frames) != count + 1:  # one that is damaged: what belongs to what cannot be told
+        return np.zeros(count, np.bool_)
+    sights = Sights(np.stack([frame.luma for frame in frames]))
+    numbers = np.arange(count)
+    new = np.maximum(sights.novelty(numbers, numbers + 1), sights.novelty(numbers + 1, numbers))
+    lighter = np.abs(np.diff(sights.mean)) < 8
+    return np.asarray((new < threshold / 2) & lighter)
