@@ -167,7 +167,7 @@ class Image:
     damaged: bool = False
     """Whether the frame that was asked for is."""
     is_neighbour: bool = False
-    """Whether this is a sound one near it, in place of the damaged one."""
+    """Whether a sound picture from near by stands in for the damaged one."""
 
     @property
     def sha256(self) -> str:
