@@ -231,8 +231,10 @@ def _sources(settings: Settings, registry: Registry, given: Source | None) -> tu
 def _check_tables(settings: Settings, registry: Registry) -> Iterator[str]:
     """Refuse wrong options also where they are not chosen now; note a file's tables that look misspelt."""
     for kind in KINDS:
-        known = registry.kind(kind)
-        for name in getattr(settings, kind):
+        given = [name for name in getattr(settings, kind) if not settings.is_shipped(kind, name)]
+        # To know what is installed is to import it, a tenth of what it costs to take a few frames.
+        known = registry.kind(kind) if given else {}
+        for name in given:
             plugin_name = settings.plugin_name(kind, name)
             if plugin_name in known:
                 _check_options(settings, kind, name, known[plugin_name])

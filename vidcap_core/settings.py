@@ -226,6 +226,10 @@ class Settings(BaseSettings):
         """The file that a value stands in, be it as a profile's; None where it came from elsewhere."""
         return next((layer.file for layer in self._layers if layer.holds(path)), None)
 
+    def is_shipped(self, kind: str, name: str) -> bool:
+        """Whether a table is vidcap's own, and nobody else says anything of it."""
+        return self.file(kind, name) == _PROVIDERS
+
     def options(self, kind: str, name: str) -> dict[str, Any]:
         """The table of a plugin or nickname, `use` included."""
         table: dict[str, Any] = getattr(self, kind).get(name, {})
