@@ -59,11 +59,13 @@ def vidcap(
     job: Job, within_s: float | None, isolation: str = "none", decoder: str = "pyav"
 ) -> Iterator[Shot]:
     """The library call, with a tolerance for all picks or with that of its own sampler."""
-    from vidcap_core import Limits, Offline, Vidcap
+    from vidcap_core import Limits, Vidcap
 
-    side_px = max(job.width_px, job.height_px)
-    # Without a captioner images are made for the usual limits.
-    captioner = None if side_px == Limits().side_px else Offline(limits=Limits(side_px=side_px))
+    side_px, captioner = max(job.width_px, job.height_px), None
+    if side_px != Limits().side_px:  # what images are made for without a captioner
+        from vidcap_core import Offline
+
+        captioner = Offline(limits=Limits(side_px=side_px))
     with Vidcap(
         sampler=_sampler(job, within_s),
         decoder=decoder,
