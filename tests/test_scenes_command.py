@@ -9,12 +9,14 @@ import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
+from pydantic import Field
 from typer.testing import CliRunner
 
-from vidcap_core import Pick, Sampler, Segment, UniformSampler, Vidcap, Video
+from vidcap_core import Pick, PluginError, Sampler, Segment, UniformSampler, Vidcap, Video
 from vidcap_core.cli import app
 from vidcap_core.testing import colour_video
 from vidcap_core.testing.videos import PaintedVideo
@@ -163,3 +165,16 @@ def test_async(clip: PaintedVideo) -> None:
             return len((await vidcap.ascenes(clip.path, UniformSampler(count=4))).segments)
 
     assert asyncio.run(main()) == 4
+
+
+class Unlistable(UniformSampler):
+    """Has an option that JSON cannot hold."""
+
+    name = "unlistable"
+    thing: Any = Field(default_factory=object)
+
+
+def test_an_option_that_json_cannot_hold_is_its_authors_fault(cuts: Path) -> None:
+    words = "'unlistable' failed: PydanticSerializationError"
+    with Vidcap() as vidcap, pytest.raises(PluginError, match=words):
+        vidcap.scenes(cuts, Unlistable())

@@ -13,8 +13,8 @@ from .blaming import blaming
 from .chosen import Chosen
 from .errors import AccessError, VidcapError
 from .image_size import image_tokens
-from .plugin import Plugin, Sampler, Session
-from .preparation import work_of
+from .plugin import Sampler, Session
+from .preparation import with_options, work_of
 from .samplers.even import UniformSampler
 from .sampling import Sampled
 from .tasks import CAPTION, Task
@@ -179,12 +179,8 @@ def _made_by(chosen: Chosen, media: Media, task: Task | None) -> dict[str, Any]:
     captioner = chosen.captioner
     return {
         "vidcap": __version__,
-        "decoder": _record(chosen.decoder),
+        "decoder": with_options(chosen.decoder),
         "captioner": chosen.captioner_name if captioner else None,
         "task": task.name if task else None,
         "identity": dict(media.identity),
     }
-
-
-def _record(plugin: Plugin) -> dict[str, Any]:
-    return {"name": plugin.name, **plugin.options()}

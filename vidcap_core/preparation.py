@@ -143,6 +143,12 @@ def _transcript(transcript: Transcript | None) -> dict[str, Any] | None:
     }
 
 
+def with_options(plugin: Plugin) -> dict[str, Any]:
+    """A plugin's name with its options, for lists that people read. Raises PluginError."""
+    with blaming(plugin):  # an option may be what JSON cannot hold
+        return {"name": plugin.name, **plugin.options()}
+
+
 def _record(plugin: Plugin, name: str | None = None) -> dict[str, Any]:
     """A plugin with its options, for the provenance of a result."""
     with blaming(plugin):  # an option may be what JSON cannot hold

@@ -10,6 +10,7 @@ from typing import Any
 
 from .chosen import Chosen
 from .isolation.pool import DecoderPool, Stop
+from .preparation import with_options
 from .proposing import OnStep, proposed, unheard
 from .reports.contact_sheet import contact_sheet
 from .sampling import asked_window, facts_of, take_images, video_of
@@ -104,7 +105,7 @@ def scenes(
         picks = [_standing_for(segment) for segment in segments] if with_images else []
         images = take_images(video, picks, _SIDE_PX, chosen.decoder, on_step)
         facts = facts_of(whole, video)
-    sampler = {"name": chosen.sampler.name, **chosen.sampler.options()}
+    sampler = with_options(chosen.sampler)
     return Scenes(media.uri, media.title, facts, sampler, tuple(segments), media.notices, tuple(images))
 
 

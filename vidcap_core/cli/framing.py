@@ -11,6 +11,7 @@ from typing import Any
 from ..chosen import Chosen, choose
 from ..errors import SettingsError, VidcapError
 from ..finding import Videos
+from ..preparation import with_options
 from ..reports.contact_sheet import contact_sheet
 from ..sampling import Sampled
 from ..text import one_line
@@ -119,8 +120,8 @@ def _listed(media: Media, sampled: Sampled, chosen: Chosen, named: dict[str, Ima
             "vidcap": __version__,
             "identity": dict(media.identity),
             "source": chosen.source(media.uri).name,
-            "decoder": {"name": chosen.decoder.name, **chosen.decoder.options()},
-            "sampler": {"name": chosen.sampler.name, **chosen.sampler.options()},
+            "decoder": with_options(chosen.decoder),
+            "sampler": with_options(chosen.sampler),
         },
         "notices": list(sampled.notices),
     }
